@@ -1,0 +1,1 @@
+"""Executable arguments: one file a derivation, installed as refdgm.derivations."""

@@ -1,0 +1,1 @@
+"""Denoising autoencoders and generative stochastic networks."""

@@ -1,0 +1,131 @@
+r"""A derivation that runs: a generator whose every line yields its LaTeX and its value on a small random model.
+
+    @derivation(random_case)
+    def gap(theta, phi, x):
+        "The gap of the bound is a KL divergence."
+        yield start(r"\log p(x) - \mathcal L", ...)
+        yield equals(r"\mathrm{KL}[q \| p(h|x)]", ..., because="Bayes")
+        yield mistake(r"\mathrm{KL}[p(h|x) \| q]", ..., because="the other direction")
+
+Each line is held against the last true line above it, on every instance. A mistake must differ; it is compared and
+never built upon.
+"""
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+from autograd.misc import flatten
+
+from refdgm.checking import IDENTITY, ROUNDING, STRICT, distance
+
+
+class Line(NamedTuple):
+    relation: str           # "", "=", "<=", ">=", "->" or "!=" (a mistake)
+    latex: str
+    value: Any              # array, or dict of arrays; for "->" a list of them that approaches the line above
+    because: str = ""       # what licenses the step: "Fisher equality", "Jensen", "q does not depend on theta"
+    claim: str = ""         # place in a document, "ou2018.eq20"
+    allowed: float = IDENTITY
+    scale: float | None = None      # what a residual is relative to, where the value itself is zero
+
+
+class Derivation(NamedTuple):
+    """`steps(**case(seed))` yields Lines. Calling it with a seed gives [(line, residual), ...]."""
+    name: str
+    title: str              # the first paragraph of the function's docstring
+    steps: Callable
+    case: Callable          # seed -> dict of arguments
+
+    def __call__(self, seed=0):
+        return list(run(self.steps, self.case(seed)))
+
+
+class Finding(NamedTuple):
+    """A line and what was measured over all instances; `ok` is false where the line breaks, at `seed`."""
+    line: Line
+    ok: bool
+    measured: float
+    seed: int
+
+
+def derivation(case, name=None):
+    """Decorator: make a `Derivation` of a generator function; its docstring's first paragraph is the title."""
+    def wrap(steps):
+        title = " ".join((steps.__doc__ or steps.__name__.replace("_", " ")).strip().split("\n\n")[0].split())
+        module = steps.__module__.rsplit(".", 1)[-1]
+        return Derivation(name or f"{module}.{steps.__name__}", title, steps, case)
+    return wrap
+
+
+def start(latex, value, claim="", because=""):
+    """The first line."""
+    return Line("", latex, value, because, claim)
+
+
+def equals(latex, value, because, claim="", allowed=IDENTITY, scale=None):
+    """= the line above, within `allowed` of max |value above| (or of `scale`, where that is zero)."""
+    return Line("=", latex, value, because, claim, allowed, scale)
+
+
+def at_most(latex, value, because, claim="", allowed=ROUNDING):
+    """The line above is <= this one, and strictly less on some instance."""
+    return Line("<=", latex, value, because, claim, allowed)
+
+
+def at_least(latex, value, because, claim="", allowed=ROUNDING):
+    """The line above is >= this one, and strictly more on some instance."""
+    return Line(">=", latex, value, because, claim, allowed)
+
+
+def approaches(latex, values, because, claim="", allowed=1e-8, scale=None):
+    """The list `values` tends to the line above: its last entry is within `allowed`, its first is not."""
+    return Line("->", latex, values, because, claim, allowed, scale)
+
+
+def mistake(latex, value, because, claim="", allowed=IDENTITY, scale=None):
+    """!= the last true line above, by more than `allowed`: what a student might write, and why it is wrong."""
+    return Line("!=", latex, value, because, claim, allowed, scale)
+
+
+def residual(previous, line):
+    """How far `line` is from standing in its relation to the last true line; 0 is perfect, for != large is good.
+
+    For <= and >= it is the signed excess, so that a negative number says by how much the inequality is strict.
+    """
+    if line.relation in ("<=", ">="):
+        a, b = flatten(previous.value)[0], flatten(line.value)[0]
+        if a.shape != b.shape or not np.all(np.isfinite(b)):
+            return np.inf
+        return float(np.max(a - b if line.relation == "<=" else b - a)) / max(np.max(np.abs(a)), 1e-300)
+    if line.relation == "->":
+        errors = [distance(value, previous.value, line.scale) for value in line.value]
+        return errors[-1] if errors[0] > max(line.allowed, errors[-1]) else np.inf
+    return distance(line.value, previous.value, line.scale)
+
+
+def run(steps, case):
+    """Yield (line, residual) down the page. A mistake, or an approaching sequence, is compared and not built upon."""
+    last = None
+    for line in steps(**case):
+        yield line, (0.0 if last is None else residual(last, line))
+        if line.relation not in ("!=", "->"):
+            last = line
+
+
+def examine(what, seeds=range(4)):
+    """Hold every line of a Derivation on every seed -> [Finding, ...], one a line, with its worst instance."""
+    pages = {seed: what(seed) for seed in seeds}
+    shapes = {tuple(line.latex for line, _ in page) for page in pages.values()}
+    if len(shapes) != 1 or not next(iter(shapes)):
+        raise ValueError(f"derivation {what.name} must yield the same lines, and at least one, on every instance.")
+    findings = []
+    for i, (line, _) in enumerate(pages[seeds[0]]):
+        by_seed = {seed: page[i][1] for seed, page in pages.items()}
+        # A mistake must show on some instance, and an inequality must be strict on some instance.
+        worst = max(by_seed, key=lambda seed: np.inf if np.isnan(by_seed[seed]) else by_seed[seed])
+        number = by_seed[worst]
+        if line.relation == "!=":
+            ok = number > line.allowed
+        else:
+            ok = number <= line.allowed and (line.relation not in ("<=", ">=") or min(by_seed.values()) < -STRICT)
+        findings.append(Finding(line, bool(ok), float(number), worst))
+    return findings

@@ -1,0 +1,1 @@
+"""Directed models: one method of learning them, one file."""

@@ -1,0 +1,90 @@
+r"""The importance weighted bound (ou2018 Sec. 3.2.1, Eqs. 14-15; Burda et al. 2015).
+
+With h_1..h_K ~ q(.|x) and w_k = p(x, h_k) / q(h_k|x):
+
+    Eq. 14   p_hat = (1/K) sum_k w_k,   E[p_hat] = p(x)
+    Eq. 15   I_K(x) = E[log p_hat] <= log E[p_hat] = log p(x)
+    after    L = I_1 <= I_2 <= ... <= log p(x)
+
+Shapes: x (D,), h (..., K, H), log_w (..., K). The estimators take the draws h as an argument, so
+their exact mean is a finite sum over all 2**(K H) draws and no claim below needs Monte Carlo.
+"""
+import autograd.numpy as np
+
+from refdgm.checking import Claim, equals, is_at_most, is_gradient_of
+from refdgm.models.sbn import (all_draws, log_joint_table, log_marginal, log_q_table, log_weights, mean_over_draws,
+                               random_case, score_phi, score_theta)
+from refdgm.numerics import log_mean_exp, softmax, weighted_sum
+
+
+def estimate_log_p(log_w):
+    """log p_hat = log (1/K) sum_k w_k (ou2018 Eq. 14).  (..., K) -> (...)"""
+    return log_mean_exp(log_w)
+
+
+def normalized_weights(log_w):
+    """wbar_k = w_k / sum_j w_j (ou2018 after Eq. 19).  (..., K) -> (..., K)"""
+    return softmax(log_w)
+
+
+def bound(theta, phi, x, K):
+    """I_K(x) exactly (ou2018 Eq. 15).  -> ()"""
+    h, probability = all_draws(phi, x, K)
+    return np.sum(probability * estimate_log_p(log_weights(theta, phi, x, h)))
+
+
+def estimate_grad_theta(theta, phi, x, h):
+    """One draw of dI_K/dtheta: sum_k wbar_k dlog p(x, h_k)/dtheta (ou2018 Eq. 20).  (..., K, H) -> dict of (..., *leaf)"""
+    wbar = normalized_weights(log_weights(theta, phi, x, h))
+    return weighted_sum(wbar, score_theta(theta, x, h), axis=-1)
+
+
+def estimate_grad_phi(theta, phi, x, h):
+    """One draw of dI_K/dphi without reparameterisation: sum_k (log p_hat - wbar_k) dlog q(h_k|x)/dphi."""
+    log_w = log_weights(theta, phi, x, h)
+    signal = estimate_log_p(log_w)[..., None] - normalized_weights(log_w)
+    return weighted_sum(signal, score_phi(phi, x, h), axis=-1)
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def elbo(theta, phi, x):
+    """L(x) = sum_h q(h|x) log p(x, h) / q(h|x), the oracle for K = 1."""
+    log_q = log_q_table(phi, x)
+    return np.sum(np.exp(log_q) * (log_joint_table(theta, x) - log_q))
+
+
+def bounds(*Ks):
+    """I_K for each K."""
+    return lambda theta, phi, x: np.array([bound(theta, phi, x, K) for K in Ks])
+
+
+def log_p(theta, phi, x):
+    return log_marginal(theta, x)
+
+
+def mean_p_hat(power=1.0, factor=1.0):
+    """E[(factor p_hat)^power]; Eq. 14 has both equal to one."""
+    return mean_over_draws(lambda *args: (factor * np.exp(estimate_log_p(log_weights(*args)))) ** power, 3)
+
+
+CLAIMS = [
+    Claim("ou2018.sym.iw_k1", bounds(1), equals(lambda **c: np.array([elbo(**c)]), random_case),
+          {"I_1 = log p(x)": lambda **c: np.array([log_p(**c)]),
+           "I_2 = L": bounds(2)}),
+    Claim("ou2018.eq14", mean_p_hat(), equals(lambda theta, phi, x: np.exp(log_marginal(theta, x)), random_case),
+          {"no 1/K": mean_p_hat(factor=3.0),
+           "unbiased for sqrt p, too": lambda **c: mean_p_hat(power=0.5)(**c) ** 2,
+           "log p_hat is unbiased, too": lambda **c: np.exp(bound(**c, K=3))}),
+    Claim("ou2018.eq15", bounds(1, 2, 3), is_at_most(lambda **c: np.full(3, log_p(**c)), random_case),
+          {"no 1/K": lambda **c: bounds(1, 2, 3)(**c) + np.log([1, 2, 3]),
+           "weights q/p": lambda theta, phi, x: -bounds(1, 2, 3)(theta, phi, x)}),
+    Claim("ou2018.eq15.mono", bounds(1, 2, 3), is_at_most(bounds(2, 3, 4), random_case),
+          {"reversed": bounds(3, 4, 5), "nothing gained": bounds(2, 3, 4)}),
+    Claim("ou2018.eq20", mean_over_draws(estimate_grad_theta, 3),
+          is_gradient_of(lambda theta, phi, x: bound(theta, phi, x, 3), "theta", random_case),
+          {"uniform weights: the ELBO's gradient": mean_over_draws(
+              lambda t, p, x, h: weighted_sum(np.full(h.shape[:2], 1 / 3), score_theta(t, x, h), axis=-1), 3),
+           "unnormalised weights": mean_over_draws(
+              lambda t, p, x, h: weighted_sum(np.exp(log_weights(t, p, x, h)) / 3, score_theta(t, x, h), axis=-1), 3)}),
+]

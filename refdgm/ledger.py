@@ -1,0 +1,171 @@
+"""The ledger: every claim of the documents in words (documents/*.toml), joined to the code that checks it.
+
+A claim's words, its formula as printed and the verdict stand in the ledger; the formula that holds, its check and
+its mistakes stand in the module of its method, under the same id.
+"""
+import difflib
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import sys
+import tomllib
+from functools import lru_cache
+from typing import NamedTuple
+
+ROOMS = ("models", "samplers", "directed", "undirected", "autoencoders")     # packages whose modules carry CLAIMS
+VERDICTS = ("holds", "holds-if", "misprint", "false", "definitional", "unverifiable")
+DOCUMENTS = {
+    "ou2018": "Ou, A Review of Learning with Deep Generative Models (2018)",
+    "bachman2015": "Bachman & Precup, Training Deep Generative Models: Variations on a Theme (2015)",
+}
+
+
+class Entry(NamedTuple):
+    """One claim in words."""
+    id: str
+    where: str
+    kind: str
+    statement: str
+    printed: str
+    verdict: str
+    condition: str = ""
+    corrected: str = ""
+    why: str = ""
+    method: str = ""        # "editorial": a slip that no number can show
+
+    @property
+    def document(self):
+        return self.id.split(".")[0]
+
+
+@lru_cache(maxsize=1)
+def entries():
+    """Every claim of every document in the document's own order: {id: Entry}."""
+    found = {}
+    folder = os.path.join(os.path.dirname(__file__), "documents")
+    for document in DOCUMENTS:
+        for name in sorted(os.listdir(folder)):
+            if name.split(".")[0] == document and name.endswith(".toml"):
+                with open(os.path.join(folder, name), "rb") as file:
+                    for claim in tomllib.load(file)["claim"]:
+                        found[claim["id"]] = Entry(**claim)
+    return found
+
+
+@lru_cache(maxsize=1)
+def claims():
+    """Every executed claim of the package: {id: Claim}. Imports every formula module."""
+    found = {}
+    for module in _modules(*ROOMS):
+        for claim in getattr(module, "CLAIMS", []):
+            if claim.id in found:
+                raise ValueError(f"claim {claim.id} is defined twice, the second time in {module.__name__}.")
+            found[claim.id] = claim
+    return found
+
+
+@lru_cache(maxsize=1)
+def derivations():
+    """Every derivation of the package: {name: Derivation}."""
+    found = {}
+    for module in _modules("derivations"):
+        found.update(collect(module)[1])
+    return found
+
+
+def collect(module):
+    """The claims {id: Claim} and derivations {name: Derivation} that a module defines."""
+    from refdgm.checking import Claim
+    from refdgm.derivation import Derivation
+    members = [member for name, member in vars(module).items() if not name.startswith("_")]
+    listed = [item for member in members if isinstance(member, (list, tuple)) for item in member
+              if isinstance(item, Claim)] + [member for member in members if isinstance(member, Claim)]
+    return ({claim.id: claim for claim in listed},
+            {member.name: member for member in members
+             if isinstance(member, Derivation) and member.steps.__module__ == module.__name__})
+
+
+def load_file(path):
+    """Import a user's own file by its path. Raises ValueError in one sentence where that fails."""
+    path = os.path.abspath(path)
+    name = os.path.splitext(os.path.basename(path))[0]
+    if not os.path.isfile(path):
+        raise ValueError(f"there is no file {path}.")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name], before = module, sys.modules.get(name)
+    try:
+        spec.loader.exec_module(module)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    except Exception as error:
+        line = _line_in(path, error)
+        raise ValueError(f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {error}") from error
+    finally:
+        if before is not None:
+            sys.modules[name] = before
+    return module
+
+
+def nearest(wrong, known):
+    """A sentence for an unknown name, with the nearest known ones."""
+    close = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`refdgm list` shows every id."
+    return f"there is no claim, document, derivation or file {wrong!r}; {hint}"
+
+
+def place(claim_or_derivation):
+    """Where it is written, "path:line": the file and line of a Claim's id, or of a Derivation's function."""
+    steps = getattr(claim_or_derivation, "steps", None)
+    if steps is not None:
+        code = steps.__code__
+        return f"{_short(code.co_filename)}:{code.co_firstlineno}"
+    path = _file_of(claim_or_derivation)
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if f'"{claim_or_derivation.id}"' in line:
+                    return f"{_short(path)}:{number}"
+    except OSError:
+        pass
+    return _short(path)
+
+
+@lru_cache(maxsize=1)
+def _files():
+    return {claim.id: module.__file__ for module in _modules(*ROOMS) for claim in getattr(module, "CLAIMS", [])}
+
+
+def _file_of(claim):
+    if claim.id in claims() and claims()[claim.id] is claim:
+        return _files()[claim.id]
+    return inspect.getsourcefile(claim.claimed) or ""
+
+
+def _short(path):
+    parts = os.path.abspath(path).split(os.sep)
+    for root in ("refdgm", "derivations"):
+        if root in parts[:-1]:
+            return "/".join(parts[parts.index(root):]) if root == "derivations" else \
+                "/".join(parts[len(parts) - 1 - parts[::-1].index(root):])
+    return os.path.relpath(path)
+
+
+def _line_in(path, error):
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _modules(*rooms):
+    for room in rooms:
+        package = importlib.import_module(f"refdgm.{room}")
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+            yield importlib.import_module(f"refdgm.{room}.{info.name}")

@@ -1,0 +1,1 @@
+"""Densities with exact oracles: joint, marginal, posterior, score, and small random cases."""

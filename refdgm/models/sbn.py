@@ -1,0 +1,135 @@
+r"""Sigmoid belief net with one layer of binary latents, and its recognition net (ou2018 Eq. 2 with L = 1).
+
+    p(h) = Bern(sigmoid(a))    p(x|h) = Bern(sigmoid(W h + b))    q(h|x) = Bern(sigmoid(V x + c))
+
+theta = {"a": (H,), "W": (D, H), "b": (D,)};  phi = {"V": (H, D), "c": (H,)}.
+x : (..., D) and h : (..., H) are bits; leading axes are batches and broadcast. Everything is exact: the 2**H
+latent states are summed.
+"""
+import autograd.numpy as np
+import numpy as onp
+
+from refdgm import validation as valid
+from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid,
+                             weighted_sum)
+
+
+def log_joint(theta, x, h):
+    """log p(x, h) = log p(h) + log p(x|h) (ou2018 Sec. 3.1.2).  (..., D), (..., H) -> (...)"""
+    return bernoulli_log_prob(h, theta["a"]) + log_likelihood(theta, x, h)
+
+
+def log_likelihood(theta, x, h):
+    """log p(x|h) (ou2018 Eq. 2).  (..., D), (..., H) -> (...)"""
+    return bernoulli_log_prob(x, np.dot(h, theta["W"].T) + theta["b"])
+
+
+def log_prior(theta, h):
+    """log p(h), factorial Bernoulli (ou2018 Sec. 3.1.1).  (..., H) -> (...)"""
+    return bernoulli_log_prob(h, theta["a"])
+
+
+def log_q(phi, x, h):
+    """log q(h|x).  (..., D), (..., H) -> (...)"""
+    return bernoulli_log_prob(h, np.dot(x, phi["V"].T) + phi["c"])
+
+
+def log_weights(theta, phi, x, h):
+    """log w = log p(x, h) - log q(h|x), the log importance weight (ou2018 after Eq. 19).  (..., D), (..., H) -> (...)"""
+    return log_joint(theta, x, h) - log_q(phi, x, h)
+
+
+# ---- exact, by enumeration ------------------------------------------------------------
+
+def latent_states(theta):
+    """Every h, (2**H, H)."""
+    return all_binary(np.shape(theta["a"])[0])
+
+
+def log_joint_table(theta, x):
+    """log p(x, h) for every h.  (..., D) -> (..., 2**H)"""
+    return log_joint(theta, np.expand_dims(x, -2), latent_states(theta))
+
+
+def log_q_table(phi, x):
+    """log q(h|x) for every h.  (..., D) -> (..., 2**H)"""
+    return log_q(phi, np.expand_dims(x, -2), all_binary(np.shape(phi["c"])[0]))
+
+
+def log_marginal(theta, x):
+    """log p(x) = log sum_h p(x, h).  (..., D) -> (...)"""
+    return log_sum_exp(log_joint_table(theta, x))
+
+
+def posterior(theta, x):
+    """p(h|x) for every h.  (..., D) -> (..., 2**H)"""
+    return np.exp(log_softmax(log_joint_table(theta, x)))
+
+
+# ---- scores by hand -------------------------------------------------------------------
+
+def score_theta(theta, x, h):
+    """The gradient of log p(x, h) in theta, for a whole batch.  (..., D), (..., H) -> dict of (..., *leaf)"""
+    x_error = x - sigmoid(onp.dot(h, theta["W"].T) + theta["b"])
+    h_error = h - sigmoid(theta["a"])
+    h_error, _ = onp.broadcast_arrays(h_error, x_error[..., :1])
+    return {"a": h_error, "W": x_error[..., :, None] * h[..., None, :], "b": x_error}
+
+
+def score_phi(phi, x, h):
+    """The gradient of log q(h|x) in phi, for a whole batch.  (..., D), (..., H) -> dict of (..., *leaf)"""
+    h_error = h - sigmoid(onp.dot(x, phi["V"].T) + phi["c"])
+    return {"V": h_error[..., :, None] * x[..., None, :], "c": h_error}
+
+
+# ---- expectations over draws ----------------------------------------------------------
+
+def all_draws(phi, x, K):
+    """Every (h_1..h_K) and its probability under prod_k q(h_k|x): (M, K, H), (M,) with M = 2**(K H).  x : (D,)"""
+    log_q_x = log_q_table(phi, x)
+    index = all_tuples(log_q_x.shape[-1], K)
+    return all_binary(np.shape(phi["c"])[0])[index], np.exp(np.sum(log_q_x[index], axis=-1))
+
+
+def mean_over_draws(estimator, K):
+    """The exact mean of an estimator that takes its draws as an argument.
+
+    estimator(theta, phi, x, h) with h (M, K, H) -> array or dict of (M, *leaf);
+    the result is mean(theta, phi, x) -> array or dict of (*leaf), a sum over all M draws.
+    """
+    def mean(theta, phi, x):
+        h, probability = all_draws(phi, x, K)
+        return weighted_sum(probability, estimator(theta, phi, x, h))
+    return mean
+
+
+# ---- small random cases ---------------------------------------------------------------
+
+def random_case(seed, D=3, H=2):
+    """A random theta, phi and one x: the setting in which most claims about discrete latents are checked."""
+    rng = onp.random.default_rng(seed)
+    theta = {"a": rng.normal(size=H), "W": rng.normal(size=(D, H)), "b": rng.normal(size=D)}
+    phi = {"V": rng.normal(size=(H, D)), "c": rng.normal(size=H)}
+    return {"theta": theta, "phi": phi, "x": rng.integers(0, 2, D).astype(float)}
+
+
+def random_data_case(seed, n=5, D=3, H=2):
+    """As random_case, with a data set X (n, D) (rows may repeat) in place of x."""
+    rng = onp.random.default_rng([seed, n])
+    case = random_case(seed, D, H)
+    return {"theta": case["theta"], "phi": case["phi"], "X": rng.integers(0, 2, (n, D)).astype(float)}
+
+
+def validate(theta, phi=None, x=None):
+    """Raise ValueError, saying which, if a parameter or x has a wrong shape or is not finite."""
+    D, H = np.shape(theta["W"])
+    valid.shape("theta['a']", theta["a"], (H,))
+    valid.shape("theta['b']", theta["b"], (D,))
+    valid.finite("theta", theta)
+    if phi is not None:
+        valid.shape("phi['V']", phi["V"], (H, D))
+        valid.shape("phi['c']", phi["c"], (H,))
+        valid.finite("phi", phi)
+    if x is not None:
+        valid.require(np.shape(x)[-1] == D, f"x must have {D} components, but has shape {np.shape(x)}.")
+        valid.finite("x", x)

@@ -1,0 +1,63 @@
+r"""Discrete tables: x in {0..X-1} and h in {0..H-1}, with nothing assumed about either law.
+
+    p(x, h) = softmax over all cells of theta["joint"] (X, H)      q(h|x) = softmax over each row of phi["q"] (X, H)
+
+The most general model with finite states: what holds here for every theta and phi is not owed to a special form.
+Data are a distribution p_data (X,) over x, so an average over the data set is a sum.
+"""
+import autograd.numpy as np
+import numpy as onp
+
+from refdgm.numerics import log_softmax, log_sum_exp
+
+
+def log_joint(theta):
+    """log p(x, h) for every cell.  -> (X, H)"""
+    return theta["joint"] - log_sum_exp(np.reshape(theta["joint"], (-1,)))
+
+
+def log_marginal(theta):
+    """log p(x) for every x.  -> (X,)"""
+    return log_sum_exp(log_joint(theta))
+
+
+def log_prior(theta):
+    """log p(h) for every h.  -> (H,)"""
+    return log_sum_exp(log_joint(theta), axis=0)
+
+
+def log_posterior(theta):
+    """log p(h|x) for every cell.  -> (X, H)"""
+    return log_softmax(theta["joint"])
+
+
+def log_likelihood(theta):
+    """log p(x|h) for every cell.  -> (X, H)"""
+    return log_softmax(theta["joint"], axis=0)
+
+
+def log_q(phi):
+    """log q(h|x) for every cell.  -> (X, H)"""
+    return log_softmax(phi["q"])
+
+
+# ---- scores by hand -------------------------------------------------------------------
+
+def score_theta(theta):
+    """dlog p(x, h)/dtheta for every cell: one-hot minus p.  -> {"joint": (X, H, X, H)}"""
+    X, H = theta["joint"].shape
+    return {"joint": onp.eye(X * H).reshape(X, H, X, H) - onp.exp(log_joint(theta))}
+
+
+def score_phi(phi):
+    """dlog q(h|x)/dphi for every cell: one-hot minus q(.|x), in row x only.  -> {"q": (X, H, X, H)}"""
+    X, H = phi["q"].shape
+    same_x = onp.eye(X)[:, None, :, None]
+    return {"q": same_x * (onp.eye(H)[None, :, None, :] - onp.exp(log_q(phi))[:, None, None, :])}
+
+
+def random_case(seed, X=4, H=3):
+    """A random theta, phi and data distribution p_data, none of them uniform."""
+    rng = onp.random.default_rng(seed)
+    return {"theta": {"joint": rng.normal(size=(X, H))}, "phi": {"q": rng.normal(size=(X, H))},
+            "p_data": rng.dirichlet(onp.ones(X) * 2)}

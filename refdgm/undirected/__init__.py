@@ -1,0 +1,1 @@
+"""Undirected models: one method of learning them, one file."""

@@ -1,0 +1,81 @@
+"""What a caller did wrong, in one sentence: each function raises ValueError or returns quietly.
+
+Arguments may be autograd boxes (inside a gradient); those are looked at by value.
+"""
+import numpy as np
+from autograd.tracer import getval
+
+MAX_STATES = 2**22          # 4 million states: about a second, and 32 MiB for each float64 per state
+SUM_TO_ONE = 1e-8           # a table written with 8 decimals still counts as a distribution
+
+
+def require(condition, message):
+    """Raise ValueError(message) unless `condition`."""
+    if not condition:
+        raise ValueError(message)
+
+
+def finite(name, tree):
+    """Every number of an array, or of a dict of arrays, is finite."""
+    if isinstance(tree, dict):
+        for key, leaf in tree.items():
+            finite(f"{name}[{key!r}]", leaf)
+        return
+    a = np.asarray(getval(tree), dtype=float)
+    bad = np.argwhere(~np.isfinite(a))
+    require(bad.size == 0, f"{name} must be finite, but {name}{_at(bad)} is {_first(a, bad)}.")
+
+
+def shape(name, array, expected):
+    """`array` has the shape `expected`; None stands for any length."""
+    got = np.shape(getval(array))
+    fits = len(got) == len(expected) and all(e is None or e == g for e, g in zip(expected, got))
+    wanted = "(" + ", ".join("any" if e is None else str(e) for e in expected) + ("," if len(expected) == 1 else "") + ")"
+    require(fits, f"{name} must have shape {wanted}, but has shape {got}.")
+
+
+def distribution(name, p, axis=-1):
+    """`p` is non-negative and sums to one along `axis`."""
+    p = np.asarray(getval(p), dtype=float)
+    finite(name, p)
+    bad = np.argwhere(p < 0)
+    require(bad.size == 0, f"{name} must be non-negative, but {name}{_at(bad)} is {_first(p, bad)}.")
+    total = np.sum(p, axis=axis)
+    off = np.max(np.abs(total - 1), initial=0.0)
+    require(off <= SUM_TO_ONE, f"{name} must sum to one along axis {axis}, but a sum is off by {off:.3g}.")
+
+
+def covers(name_q, q, name_p, p):
+    """q > 0 wherever p > 0 (else an importance weight or a KL divergence is infinite)."""
+    q, p = np.broadcast_arrays(getval(q), getval(p))
+    bad = np.argwhere((q == 0) & (p > 0))
+    require(bad.size == 0,
+            f"{name_q} must be positive wherever {name_p} is, but {name_q}{_at(bad)} = 0 where {name_p} = {_first(p, bad)}.")
+
+
+def count(name, n, least=1):
+    """`n` is an integer and at least `least`."""
+    require(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= least,
+            f"{name} must be an integer of at least {least}, but is {n!r}.")
+
+
+def enumerable(states, what, numbers_each=1):
+    """A sum over `states` states is small enough to be done exactly."""
+    require(states <= MAX_STATES,
+            f"{what} has {states:,} states, more than the {MAX_STATES:,} that are enumerated here; "
+            f"it would take {_memory(8 * states * numbers_each)} of memory. Use a smaller model.")
+
+
+def _at(bad):
+    return f"[{', '.join(map(str, bad[0]))}]" if bad.size else ""
+
+
+def _first(array, bad):
+    return float(array[tuple(bad[0])]) if len(bad) else None
+
+
+def _memory(size):
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if size < 1024 or unit == "PiB":
+            return f"{size:.3g} {unit}"
+        size /= 1024
