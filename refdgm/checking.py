@@ -7,8 +7,9 @@ fail the same check at the same tolerance: a check too weak to catch a mistake i
 The formula under test is an argument of the check and nothing else, so a mistake, a printed misprint or a user's
 own code is judged exactly as ours is.
 """
-from functools import lru_cache
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from autograd import grad
@@ -259,7 +260,7 @@ def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
     (blocks must be much longer than the autocorrelation time; a t-distribution is used). A bias of
     (allowed + 5) standard errors is seen with probability 1 - 3e-7. Use only where the mean is not a finite sum.
     """
-    from scipy.stats import norm, t        # heavy to import, and only this kind needs it
+    from scipy.stats import norm, t  # heavy to import, and only this kind needs it
 
     def quantile(components):
         tail = false_alarm / (2 * components)
@@ -277,7 +278,7 @@ def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
     def prepare(seed):
         arguments = case(seed)
         return arguments, (flatten(truth(**arguments))[0], seed)
-    return Check("unbiasedness", "simulation", 1.0, lru_cache(maxsize=None)(prepare), measure)
+    return Check("unbiasedness", "simulation", 1.0, cache(prepare), measure)
 
 
 # ---- distances ------------------------------------------------------------------------
@@ -318,7 +319,7 @@ def _difference_error(f, value, gradient, scale):
 
 
 def _prepared(case, oracle):
-    @lru_cache(maxsize=None)
+    @cache
     def prepare(seed):
         arguments = case(seed)
         return arguments, oracle(arguments)

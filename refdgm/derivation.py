@@ -10,7 +10,8 @@ r"""A derivation that runs: a generator whose every line yields its LaTeX and it
 Each line is held against the last true line above it, on every instance. A mistake must differ; it is compared and
 never built upon.
 """
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from autograd.misc import flatten

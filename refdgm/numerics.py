@@ -20,11 +20,9 @@ def log_sum_exp(a, axis=-1, keepdims=False):
     >>> float(log_sum_exp(np.array([-1e4, -1e4])))
     -9999.306852819441
     """
-    peak = onp.max(getval(a), axis=axis, keepdims=True)
-    peak = onp.where(onp.isfinite(peak), peak, 0.0)
-    total = np.sum(np.exp(a - peak), axis=axis, keepdims=True)
+    shifted, peak = _shift(a, axis)
     with onp.errstate(divide="ignore"):         # log 0 = -inf is the value of an empty sum, not an accident
-        out = np.log(total) + peak
+        out = np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)) + peak
     return out if keepdims else np.squeeze(out, axis=axis)
 
 
@@ -37,12 +35,21 @@ def log_mean_exp(a, axis=-1):
 
 def log_softmax(a, axis=-1):
     """a - log sum exp(a): logits to log-probabilities."""
-    return a - log_sum_exp(a, axis=axis, keepdims=True)
+    shifted, _ = _shift(a, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
 def softmax(a, axis=-1):
     """exp(a) / sum exp(a): log-weights to normalised weights; sums to one along `axis`."""
-    return np.exp(log_softmax(a, axis))
+    w = np.exp(_shift(a, axis)[0])
+    return w / np.sum(w, axis=axis, keepdims=True)
+
+
+def _shift(a, axis):
+    """a minus its peak along `axis`, and the peak; the peak is a constant, since it cancels in every formula."""
+    peak = onp.max(getval(a), axis=axis, keepdims=True)
+    peak = onp.where(onp.isfinite(peak), peak, 0.0)
+    return a - peak, peak
 
 
 def sigmoid(a):

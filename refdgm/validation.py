@@ -30,8 +30,8 @@ def shape(name, array, expected):
     """`array` has the shape `expected`; None stands for any length."""
     got = np.shape(getval(array))
     fits = len(got) == len(expected) and all(e is None or e == g for e, g in zip(expected, got))
-    wanted = "(" + ", ".join("any" if e is None else str(e) for e in expected) + ("," if len(expected) == 1 else "") + ")"
-    require(fits, f"{name} must have shape {wanted}, but has shape {got}.")
+    wanted = ", ".join("any" if e is None else str(e) for e in expected) + "," * (len(expected) == 1)
+    require(fits, f"{name} must have shape ({wanted}), but has shape {got}.")
 
 
 def distribution(name, p, axis=-1):
@@ -49,8 +49,8 @@ def covers(name_q, q, name_p, p):
     """q > 0 wherever p > 0 (else an importance weight or a KL divergence is infinite)."""
     q, p = np.broadcast_arrays(getval(q), getval(p))
     bad = np.argwhere((q == 0) & (p > 0))
-    require(bad.size == 0,
-            f"{name_q} must be positive wherever {name_p} is, but {name_q}{_at(bad)} = 0 where {name_p} = {_first(p, bad)}.")
+    require(bad.size == 0, f"{name_q} must be positive wherever {name_p} is, "
+                           f"but {name_q}{_at(bad)} = 0 where {name_p} = {_first(p, bad)}.")
 
 
 def count(name, n, least=1):

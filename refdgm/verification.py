@@ -1,5 +1,8 @@
 """Run claims and derivations and say what became of each: the records behind `refdgm verify` and its JSON."""
+import os
 import time
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +23,7 @@ def verify_claim(claim, seeds, entry=None):
     -> a record with the keys of `refdgm verify --json`; status "confirmed", "contradicted" or "error".
     """
     begun = time.perf_counter()
-    entry = entry or _words_of(claim)
+    entry = entry or words_of(claim)
     record = _blank(entry)
     try:
         with np.errstate(divide="raise", invalid="raise", over="raise"):
@@ -70,15 +73,17 @@ def verify_derivation(derivation, seeds):
         record["status"] = "contradicted" if broken else "confirmed"
         if broken:
             f = findings[broken[0] - 1]
-            record["problem"] = (f"line {broken[0]} ({f.line.relation} {f.line.latex}) breaks: residual {f.measured:.3g}, "
-                                 f"allowed {f.line.allowed:.1g}, shown by --seed {f.seed} --instances 1.")
+            record["problem"] = (f"line {broken[0]} ({f.line.relation} {f.line.latex}) breaks: residual "
+                                 f"{f.measured:.3g}, allowed {f.line.allowed:.1g}, "
+                                 f"shown by --seed {f.seed} --instances 1.")
     except Exception as error:
         record["problem"] = f"{type(error).__name__}: {error}"
     record["seconds"] = time.perf_counter() - begun
     return record
 
 
-def _words_of(claim):
+def words_of(claim):
+    """The ledger's Entry of a Claim; for a user's own claim, one made of the words that the Claim carries."""
     entry = ledger.entries().get(claim.id)
     return entry or ledger.Entry(claim.id, claim.where, claim.check.kind, claim.says, claim.latex, claim.verdict)
 
@@ -105,6 +110,125 @@ def _missing(verdict, claim):
 
 def _problem(report, rejected):
     if not report.ok:
-        return f"measured {report.measured:.3g} where {report.relation} {report.allowed:.3g} is needed, at seed {report.seed}."
+        return (f"measured {report.measured:.3g} where {report.relation} {report.allowed:.3g} is needed, "
+                f"shown by --seed {report.seed} --instances 1.")
     passed = [r.get("name") or "the form that must fail" for r in rejected if not r["rejected"]]
     return f"not rejected: {'; '.join(passed)}." if passed else ""
+
+
+# ---- a run over many --------------------------------------------------------------------
+
+class Task(NamedTuple):
+    """One thing to verify; small and picklable, so that it can be sent to another process."""
+    kind: str           # "claim" or "derivation"
+    id: str
+    file: str = ""      # a user's own file; "" for the package
+
+
+def resolve(targets):
+    """Turn ids, documents, derivations (or their files' names) and paths of user files into Tasks, in order.
+
+    No target means everything. Raises ValueError with the nearest known name for one that is unknown.
+    """
+    if not targets:
+        return [Task("claim", id) for id in ledger.entries()] + [Task("derivation", id) for id in ledger.derivations()]
+    tasks = []
+    for target in targets:
+        if target.endswith(".py"):
+            found_claims, found_derivations = of_file(target)
+            if not (found_claims or found_derivations):
+                raise ValueError(f"{target} defines no Claim and no @derivation; "
+                                 "`refdgm new FILE.py` writes one to start from.")
+            found = [Task("claim", id, target) for id in found_claims]
+            found += [Task("derivation", id, target) for id in found_derivations]
+        elif target in ledger.DOCUMENTS:
+            found = [Task("claim", id) for id, entry in ledger.entries().items() if entry.document == target]
+        elif target in ledger.entries():
+            found = [Task("claim", target)]
+        else:
+            found = [Task("derivation", id) for id in ledger.derivations() if target in (id, id.split(".")[0])]
+        if not found:
+            raise ValueError(ledger.nearest(target, [*ledger.DOCUMENTS, *ledger.entries(), *ledger.derivations()]))
+        tasks += found
+    return list(dict.fromkeys(tasks))
+
+
+def perform(task, seeds):
+    """Verify one Task -> its record."""
+    claims, derivations = of_task(task)
+    if task.kind == "derivation":
+        return verify_derivation(derivations[task.id], seeds)
+    if task.id not in claims:
+        return unexecuted(ledger.entries()[task.id])
+    return verify_claim(claims[task.id], seeds)
+
+
+def run(tasks, seeds, jobs=1):
+    """Perform every Task, on `jobs` processes -> yields (task, record) in the order of `tasks`."""
+    if jobs == 1:
+        for task in tasks:
+            yield task, perform(task, seeds)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    with ProcessPoolExecutor(jobs) as pool:
+        futures = [pool.submit(perform, task, seeds) for task in tasks]
+        try:
+            for task, future in zip(tasks, futures):
+                yield task, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def summary(records):
+    """Counts over (task, record) pairs: what the last lines of the report and the JSON's `summary` say."""
+    claims = [r for task, r in records if task.kind == "claim"]
+    derivations = [r for task, r in records if task.kind == "derivation"]
+    mistakes = [m for r in claims for m in r["mistakes"]]
+    wrong_lines = [line for r in derivations for line in r["lines"] if line["relation"] == "!="]
+    equalities = [r for r in claims if r["check"] == "equality" and r["status"] == "confirmed"]
+    worst = max(equalities, key=lambda r: r["measured"], default=None)
+    return {
+        "claims": len(claims),
+        "executed": sum(r["check"] is not None for r in claims),
+        "status": _count(r["status"] for r in claims),
+        "verdicts": _count(r["verdict"] for r in claims),
+        "methods": _count(r["method"] for r in claims if r["check"] is not None),
+        "mistakes": len(mistakes), "mistakes_rejected": sum(m["rejected"] for m in mistakes),
+        "worst_equality": worst and {"id": worst["id"], "measured": worst["measured"]},
+        "derivations": len(derivations), "derivations_confirmed": sum(r["status"] == "confirmed" for r in derivations),
+        "lines": sum(len(r["lines"]) for r in derivations),
+        "wrong_lines": len(wrong_lines), "wrong_lines_rejected": sum(line["ok"] for line in wrong_lines),
+    }
+
+
+def fell_short(records):
+    """Whether anything in (task, record) pairs is contradicted or in error."""
+    return any(record["status"] in ("contradicted", "error") for _, record in records)
+
+
+def of_task(task):
+    """The claims {id: Claim} and derivations {name: Derivation} among which a Task is found."""
+    return of_file(task.file) if task.file else (ledger.claims(), ledger.derivations())
+
+
+def used_in(id):
+    """The names of the derivations that have a line about the claim `id`."""
+    return [name for name, derivation in ledger.derivations().items()
+            if any(line.claim == id for line, _ in derivation(0))]
+
+
+def of_file(path):
+    """The claims and derivations of a user's file, imported once for each time that it was written."""
+    return _loaded(path, os.stat(path).st_mtime_ns if os.path.exists(path) else 0)
+
+
+@lru_cache(maxsize=8)
+def _loaded(path, written):
+    return ledger.collect(ledger.load_file(path))
+
+
+def _count(words):
+    counts = {}
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    return counts

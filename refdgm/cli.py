@@ -1,0 +1,251 @@
+"""The command `refdgm`. Exit status: 0 as recorded, 1 something fell short, 2 usage or bad input (one line on stderr).
+
+Nothing heavy is imported before a command needs it: `refdgm --help` and `refdgm list` load no NumPy.
+"""
+import argparse
+import os
+import sys
+import time
+
+import refdgm
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"refdgm: {message} (see `{self.prog} --help`)\n")
+
+
+def parser():
+    """The argument parser: one subcommand a job."""
+    top = _Parser(prog="refdgm", description="The mathematics of deep generative models, executed and checked.",
+                  epilog="exit status: 0 as recorded, 1 something fell short, 2 usage or bad input")
+    top.add_argument("--version", action="version", version=f"refdgm {refdgm.__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name, run, says, **options):
+        sub = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".", **options)
+        sub.set_defaults(run=run)
+        return sub
+
+    def instances(sub):
+        sub.add_argument("--instances", type=_positive, default=4, metavar="N",
+                         help="random models per claim (default 4)")
+        sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first instance (default 0)")
+
+    sub = command("verify", verify, "check claims and derivations, ours or those of your own file")
+    sub.add_argument("targets", nargs="*", metavar="TARGET",
+                     help="an id, a document, a derivation, or FILE.py (default: everything)")
+    instances(sub)
+    sub.add_argument("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
+    sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
+    sub.add_argument("--resume", metavar="FILE",
+                     help="append each result to FILE, and skip what an earlier run left there")
+
+    sub = command("show", show, "show one claim, or walk down one derivation, with its numbers")
+    sub.add_argument("name", metavar="ID|DERIVATION")
+    instances(sub)
+
+    sub = command("list", list_, "list the claims of a document, or the derivations")
+    sub.add_argument("document", nargs="?", metavar="DOCUMENT|derivations")
+
+    sub = command("errata", errata, "list what is misprinted, false or lacks a condition, with the numbers")
+    sub.add_argument("document", nargs="?", metavar="DOCUMENT")
+    sub.add_argument("--format", choices=("text", "md", "json"), default="text")
+    instances(sub)
+
+    sub = command("new", new, "write a commented template for a derivation of your own")
+    sub.add_argument("file", metavar="FILE.py")
+
+    command("doctor", doctor, "say what is installed and whether it works")
+    return top
+
+
+def main(argv=None):
+    """Run the command line -> exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except ValueError as error:
+        print(f"refdgm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nrefdgm: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:             # the reader has gone, as in `refdgm list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def verify(arguments):
+    from refdgm import report, verification
+    begun = time.perf_counter()
+    seeds = verification.seeds_from(arguments.seed, arguments.instances)
+    if arguments.json:
+        _writable(arguments.json)
+    tasks = verification.resolve(arguments.targets)
+    journal = _journal(arguments) if arguments.resume else None
+    done = journal.done if journal else {}
+    records, document = [], None
+    fresh = verification.run([task for task in tasks if task not in done], seeds, arguments.jobs)
+    try:
+        for task in tasks:
+            _progress(len(records), len(tasks), task.id)
+            if task in done:
+                record = done[task]
+            else:
+                _, record = next(fresh)
+                if journal:
+                    journal.add(task, record)
+            records.append((task, record))
+            heading = task.file or (task.kind == "derivation" and "derivations") or task.id.split(".")[0]
+            _progress()
+            if heading != document:
+                print(("\n" if document else "") + heading)
+                document = heading
+            print(report.verdict_line(task, record), flush=True)
+    except KeyboardInterrupt:
+        _progress()
+        kept = f"; `--resume {arguments.resume}` goes on from here" if journal else "; --resume FILE would keep them"
+        print(f"\nrefdgm: interrupted after {len(records)} of {len(tasks)}{kept}.", file=sys.stderr)
+        return 130
+    finally:
+        if journal:
+            journal.close()
+    seconds = time.perf_counter() - begun
+    summary = verification.summary(records)
+    print("\n" + report.summary_text(summary, seconds, arguments.seed, arguments.instances))
+    if arguments.json:
+        _write(arguments.json, {
+            "version": refdgm.__version__, "seed": arguments.seed, "instances": arguments.instances, "seconds": seconds,
+            "summary": summary, "claims": [r for task, r in records if task.kind == "claim"],
+            "derivations": [r for task, r in records if task.kind == "derivation"]})
+    return 1 if verification.fell_short(records) else 0
+
+
+def show(arguments):
+    from refdgm import ledger, report, verification
+    seeds = verification.seeds_from(arguments.seed, arguments.instances)
+    tasks = verification.resolve([arguments.name])
+    if arguments.name in ledger.DOCUMENTS:
+        raise ValueError(f"{arguments.name} is a document; `refdgm list {arguments.name}` lists its claims.")
+    records = [(task, verification.perform(task, seeds)) for task in tasks]
+    pages = []
+    for task, record in records:
+        if task.kind == "derivation":
+            known = verification.of_task(task)[1]
+            pages.append(report.derivation_text(known[task.id], record))
+        else:
+            claim = verification.of_task(task)[0].get(task.id)
+            entry = ledger.entries().get(task.id) or verification.words_of(claim)
+            pages.append(report.claim_text(entry, record, verification.used_in(task.id)))
+    print("\n\n".join(pages))
+    return 1 if verification.fell_short(records) else 0
+
+
+def list_(arguments):
+    from refdgm import ledger, report
+    if arguments.document == "derivations":
+        for derivation in ledger.derivations().values():
+            print(f"{derivation.name:44s} {derivation.title}")
+        return 0
+    _known_document(arguments.document)
+    print(report.list_text([e for e in ledger.entries().values() if arguments.document in (None, e.document)]))
+    return 0
+
+
+def errata(arguments):
+    from refdgm import journal, ledger, report, verification
+    _known_document(arguments.document)
+    seeds = verification.seeds_from(arguments.seed, arguments.instances)
+    wrong = [e for e in ledger.entries().values()
+             if e.verdict in ("misprint", "false", "holds-if") and arguments.document in (None, e.document)]
+    records = []
+    for n, entry in enumerate(wrong):
+        _progress(n, len(wrong), entry.id)
+        task = verification.Task("claim", entry.id)
+        records.append((task, verification.perform(task, seeds)))
+    _progress()
+    found = [report.erratum(entry, record) for entry, (_, record) in zip(wrong, records)]
+    if arguments.format == "json":
+        print(journal.dumps({"version": refdgm.__version__, "seed": arguments.seed, "instances": arguments.instances,
+                             "errata": found}, indent=1))
+    else:
+        print(report.errata_markdown(found) if arguments.format == "md" else report.errata_text(found))
+    return 1 if verification.fell_short(records) else 0
+
+
+def new(arguments):
+    if not arguments.file.endswith(".py"):
+        raise ValueError(f"the template is a Python file: give a name that ends in .py, not {arguments.file!r}.")
+    if os.path.exists(arguments.file):
+        raise ValueError(f"{arguments.file} exists; give another name (nothing was written).")
+    with open(os.path.join(os.path.dirname(__file__), "template.py"), encoding="utf-8") as file:
+        text = file.read()
+    try:
+        with open(arguments.file, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ValueError(f"{arguments.file} cannot be written: {error.strerror}.") from error
+    print(f"wrote {arguments.file}; `refdgm verify {arguments.file}` runs it.")
+    return 0
+
+
+def doctor(arguments):
+    from refdgm import doctor
+    return doctor.examine()
+
+
+# ---- small things the commands share ----------------------------------------------------
+
+def _positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def _seed(text):
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {text!r}")
+    return int(text)
+
+
+def _known_document(name):
+    from refdgm import ledger
+    if name is not None and name not in ledger.DOCUMENTS:
+        raise ValueError(f"there is no document {name!r}; the documents are {', '.join(ledger.DOCUMENTS)}.")
+
+
+def _journal(arguments):
+    from refdgm.journal import Journal
+    return Journal(arguments.resume, {"version": refdgm.__version__, "seed": arguments.seed,
+                                      "instances": arguments.instances})
+
+
+def _writable(path):
+    try:
+        with open(path, "a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _write(path, value):
+    from refdgm import journal
+    try:
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            file.write(journal.dumps(value, indent=1) + "\n")
+        os.replace(path + ".part", path)        # a reader sees the old file or the new one, never half of it
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _progress(done=0, total=0, what=""):
+    """A bar on a terminal's stderr, nothing in a pipe; without arguments it wipes the bar."""
+    if sys.stderr.isatty():
+        filled = 30 * done // total if total else 0
+        bar = f"[{'#' * filled}{' ' * (30 - filled)}] {done}/{total} {what[:40]}" if total else ""
+        print(f"\r\x1b[K{bar}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

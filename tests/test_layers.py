@@ -1,0 +1,56 @@
+"""An import names only a strictly lower layer, so siblings never import each other and the structure stays a tree."""
+import ast
+from pathlib import Path
+
+import refdgm
+
+LAYERS = [("validation",), ("numerics",), ("checking",), ("derivation",), ("models", "divergences"), ("samplers",),
+          ("directed", "undirected", "adversarial", "autoencoders"), ("derivations",), ("ledger",),
+          ("verification", "journal"), ("report", "doctor"), ("cli",), ("__main__",)]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+PACKAGE = Path(refdgm.__file__).parent
+DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"
+NOT_LAYERED = {PACKAGE / "__init__.py", PACKAGE / "template.py"}     # the template is a user's file
+
+
+def imported(path):
+    """The modules of refdgm that a file imports, "directed.iwae" for refdgm.directed.iwae."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "refdgm":
+            inside = node.module.split(".")[1:]
+            for alias in node.names:
+                below = ".".join([*inside, alias.name])
+                yield below if not inside or (PACKAGE / below.replace(".", "/")).with_suffix(".py").exists() \
+                    else ".".join(inside)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("refdgm."):
+                    yield alias.name.removeprefix("refdgm.")
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path not in NOT_LAYERED:
+            yield path.relative_to(PACKAGE).parts[0].removesuffix(".py"), path
+    for path in sorted(DERIVATIONS.glob("*.py")):
+        yield "derivations", path
+
+
+def test_imports_go_down():
+    wrong = [f"{path.name} imports refdgm.{name}" for room, path in modules() for name in imported(path)
+             if name.split(".")[0] not in ("__version__",) and LEVEL[name.split(".")[0]] >= LEVEL[room]]
+    assert not wrong, "; ".join(wrong)
+
+
+def test_the_walk_sees_the_package():
+    found = {room for room, _ in modules()}
+    assert {"numerics", "models", "directed", "derivations", "cli"} <= found
+    assert "directed.iwae" in set(imported(DERIVATIONS / "iwae_is_rws.py"))
+
+
+def test_formula_modules_are_short():
+    """A formula module can be read in five minutes."""
+    long = [f"{path.name}: {n}" for room, path in modules()
+            if room in ("models", "samplers", "directed", "undirected", "autoencoders", "derivations")
+            and (n := len(path.read_text().split("\n"))) > 250]
+    assert not long, long
