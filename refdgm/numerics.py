@@ -190,7 +190,7 @@ def trapezoid(low, high, n):
 
 
 def gauss_legendre(low, high, n):
-    """Nodes (n,) and weights (n,) on [low, high], exact for degree < 2n: for integrands that do not die out at the ends.
+    """Nodes (n,) and weights (n,) on [low, high], exact for degree < 2n; the integrand need not die out at the ends.
 
     >>> x, w = gauss_legendre(0.0, 2.0, 2)
     >>> round(float(np.sum(w * x**3)), 12)
