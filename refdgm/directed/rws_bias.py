@@ -1,0 +1,97 @@
+r"""The bias of self-normalised gradients, exactly and as K grows (ou2018 Sec. 3.2.2, after Eqs. 19 and 21).
+
+With h_1..h_K ~ q(.|x), w_k = p(x, h_k)/q(h_k|x), p_hat = (1/K) sum_k w_k, and a score s(h), reweighted wake-sleep uses
+
+    g = sum_k w_k s(h_k) / sum_j w_j          in place of  E_p(h|x)[s] = E[p_hat g] / p(x)
+
+and "implicitly contains a division by the estimated p(x)". As E[p_hat] = p(x), the price is a covariance:
+
+    every K         E[g] - E_p(h|x)[s] = -Cov(p_hat, g) / p(x)
+    K -> infinity   K (E[g] - E_p(h|x)[s]) -> -Cov_p(h|x)(p(h|x)/q(h|x), s), with an error of order 1/K
+
+With s = dlog p(x, h)/dtheta, E_p(h|x)[s] is the likelihood's gradient; with s = dlog q(h|x)/dphi it is minus that of
+KL[p(h|x) || q(h|x)]. Shapes: x (D,), h (M, K, H) for all M draws, log_w (M, K).
+"""
+import autograd.numpy as np
+import numpy as onp
+from autograd import grad
+
+from refdgm.checking import Claim, equals, has_order
+from refdgm.models.counts import multinomial
+from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_marginal, log_q_table, log_weights,
+                               mean_over_draws, posterior, random_case, score_phi, score_theta)
+from refdgm.numerics import log_mean_exp, softmax, weighted_sum
+
+
+def estimate(theta, phi, x, h):
+    """g = sum_k wbar_k dlog p(x, h_k)/dtheta (ou2018 Eq. 19).  (M, K, H) -> dict of (M, *leaf)"""
+    return weighted_sum(softmax(log_weights(theta, phi, x, h)), score_theta(theta, x, h), axis=-1)
+
+
+def bias(theta, phi, x, K):
+    """E[g] - dlog p(x)/dtheta = -Cov(p_hat, g)/p(x) (ou2018 after Eq. 19).  -> dict"""
+    h, probability = all_draws(phi, x, K)
+    p_hat_ratio = np.exp(log_mean_exp(log_weights(theta, phi, x, h)) - log_marginal(theta, x))      # has mean one
+    return weighted_sum(-probability * (p_hat_ratio - 1), estimate(theta, phi, x, h))
+
+
+def mean_weights(theta, phi, x, K):
+    """E[sum_k wbar_k 1{h_k = h}] for every h, a sum over the counts of K draws.  -> (2**H,)"""
+    log_q = log_q_table(phi, x)
+    counts, log_probability = multinomial(log_q, K)
+    w = counts * onp.exp(log_joint_table(theta, x) - log_q - log_marginal(theta, x))
+    return onp.exp(log_probability) @ (w / onp.sum(w, axis=-1, keepdims=True))
+
+
+def scaled_bias(theta, phi, x, K):
+    """K (E[g] - E_p(h|x)[s]) with s = dlog q(h|x)/dphi (ou2018 after Eq. 21).  -> dict"""
+    excess = mean_weights(theta, phi, x, K) - posterior(theta, x)
+    return weighted_sum(K * excess, score_phi(phi, x, latent_states(theta)))
+
+
+def limit_of_scaled_bias(theta, phi, x):
+    """-Cov_p(h|x)(p(h|x)/q(h|x), s) with s = dlog q(h|x)/dphi: K times the bias as K grows.  -> dict"""
+    p = posterior(theta, x)
+    ratio = p / np.exp(log_q_table(phi, x))
+    return weighted_sum(-p * (ratio - p @ ratio), score_phi(phi, x, latent_states(theta)))
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def bias_by_subtraction(theta, phi, x):
+    """E[g] - dlog p(x)/dtheta with K = 3, the sum over all draws and autograd."""
+    mean, exact = mean_over_draws(estimate, 3)(theta, phi, x), grad(log_marginal)(theta, x)
+    return {name: mean[name] - exact[name] for name in exact}
+
+
+def one_bit_case(seed):
+    """H = 1: the counts of K draws are K + 1 in number, and K can be in the thousands."""
+    return random_case(seed, H=1)
+
+
+def bias_of(K, factor=lambda **case: 1.0):
+    return lambda **case: {name: factor(**case) * leaf for name, leaf in bias(**case, K=K).items()}
+
+
+def scaled_bias_times(factor):
+    return lambda K, **case: {name: factor(K) * leaf for name, leaf in scaled_bias(**case, K=K).items()}
+
+
+def uncentred(theta, phi, x):
+    """-E[p_hat g]/p(x): the product's mean without subtracting the product of the means."""
+    return {name: -leaf for name, leaf in grad(log_marginal)(theta, x).items()}
+
+
+CLAIMS = [
+    Claim("ou2018.eq19.bias", bias_of(3), equals(bias_by_subtraction, random_case),
+          {"unbiased": bias_of(3, lambda **_: 0.0),
+           "the other sign": bias_of(3, lambda **_: -1.0),
+           "not divided by p(x)": bias_of(3, lambda theta, x, **_: np.exp(log_marginal(theta, x))),
+           "the covariance not centred": uncentred,
+           "the bias of K = 2": bias_of(2)}),
+    Claim("ou2018.eq21.bias", scaled_bias, has_order(limit_of_scaled_bias, one_bit_case, "K", (1000, 4000), order=1),
+          {"unbiased": scaled_bias_times(lambda K: 0.0),
+           "a bias of order 1/sqrt K": scaled_bias_times(lambda K: K**-0.5),
+           "a bias of order 1/K^2": scaled_bias_times(lambda K: float(K)),
+           "the other sign": scaled_bias_times(lambda K: -1.0)}),
+]
