@@ -6,11 +6,14 @@ theta = {"a": (H,), "W": (D, H), "b": (D,)};  phi = {"V": (H, D), "c": (H,)}.
 x : (..., D) and h : (..., H) are bits; leading axes are batches and broadcast. Everything is exact: the 2**H
 latent states are summed.
 """
+import math
+
 import autograd.numpy as np
 import numpy as onp
 
 from refdgm import validation as valid
-from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid,
+from refdgm.checking import Claim, equals, is_at_least
+from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softplus,
                              weighted_sum)
 
 
@@ -133,3 +136,47 @@ def validate(theta, phi=None, x=None):
     if x is not None:
         valid.require(np.shape(x)[-1] == D, f"x must have {D} components, but has shape {np.shape(x)}.")
         valid.finite("x", x)
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def theta_case(seed):
+    """The theta of random_case, alone, with four units of x."""
+    return {"theta": random_case(seed, D=4, H=2)["theta"]}
+
+
+def layer_table(theta):
+    """p(x|h) for every h and every x, (2**H, 2**D)."""
+    return np.exp(log_likelihood(theta, all_binary(len(theta["b"])), latent_states(theta)[:, None]))
+
+
+def unit_by_unit(theta, unit=lambda bit, c: c if bit else 1 - c, combine=math.prod):
+    """The oracle of layer_table, in plain Python: the product of B[x_i | c_i] over units, c_i = sigmoid(W_i h + b_i)."""
+    def probability(h, x):
+        means = [1 / (1 + math.exp(-W @ h - b)) for W, b in zip(theta["W"], theta["b"])]
+        return combine([unit(bit, c) for bit, c in zip(x, means)])
+    return onp.array([[probability(h, x) for x in all_binary(len(theta["b"]))] for h in latent_states(theta)])
+
+
+def wide_activations(seed):
+    """Activations from moderate to far out, where a careless sigmoid overflows or rounds to 0 or 1."""
+    a = onp.random.default_rng(seed).normal(size=40)
+    return {"a": onp.concatenate([a, 20 * a])}
+
+
+def slack_of_means(means):
+    """c and 1 - c: both must be positive for c to be the mean of a Bernoulli unit."""
+    return lambda a: np.array([means(a), 1 - means(a)])
+
+
+CLAIMS = [
+    Claim("ou2018.eq2", layer_table, equals(unit_by_unit, theta_case),
+          {"the sum over units, not the product": lambda theta: unit_by_unit(theta, combine=sum),
+           "c is the probability of a 0": lambda theta: unit_by_unit(theta, unit=lambda bit, c: 1 - c if bit else c),
+           "only the units that are on": lambda theta: unit_by_unit(theta, unit=lambda bit, c: c if bit else 1.0)}),
+    Claim("ou2018.eq2.sigmoid_output", slack_of_means(sigmoid),
+          is_at_least(lambda a: np.zeros((2, len(a))), wide_activations),
+          {"tanh output": slack_of_means(np.tanh),
+           "linear output": slack_of_means(lambda a: a),
+           "softplus output": slack_of_means(softplus)}),
+]

@@ -8,6 +8,7 @@ Data are a distribution p_data (X,) over x, so an average over the data set is a
 import autograd.numpy as np
 import numpy as onp
 
+from refdgm.checking import Claim, equals
 from refdgm.numerics import log_softmax, log_sum_exp
 
 
@@ -61,3 +62,20 @@ def random_case(seed, X=4, H=3):
     rng = onp.random.default_rng(seed)
     return {"theta": {"joint": rng.normal(size=(X, H))}, "phi": {"q": rng.normal(size=(X, H))},
             "p_data": rng.dirichlet(onp.ones(X) * 2)}
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def product_of(first, second):
+    """The product of two laws, given as functions of theta that broadcast over the cells, as a table."""
+    return lambda theta: np.exp(first(theta) + second(theta))
+
+
+CLAIMS = [
+    Claim("ou2018.model.vae_joint", product_of(log_prior, log_likelihood),
+          equals(lambda theta: np.exp(log_joint(theta)), lambda seed: {"theta": random_case(seed)["theta"]}),
+          {"p(x) p(x|h)": product_of(lambda theta: log_marginal(theta)[:, None], log_likelihood),
+           "p(h|x) p(x|h)": product_of(log_posterior, log_likelihood),
+           "p(h) p(h|x)": product_of(log_prior, log_posterior),
+           "p(h) p(x)": product_of(log_prior, lambda theta: log_marginal(theta)[:, None])}),
+]

@@ -11,7 +11,9 @@ to rounding; see `latent_grid`.
 import autograd.numpy as np
 import numpy as onp
 
-from refdgm.numerics import gaussian_log_prob, log_sum_exp, trapezoid
+from refdgm.checking import Claim, equals
+from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, gauss_hermite, gaussian_log_prob, log_sum_exp,
+                             trapezoid)
 
 
 def gaussian_head(net, inputs):
@@ -74,3 +76,79 @@ def random_case(seed, D=2, H=1, J=3):
                 "m": rng.normal(size=outputs) / 2, "S": rng.normal(size=(outputs, J)) / 5,
                 "s": log_variance + rng.normal(size=outputs) / 5}
     return {"theta": net(H, D, 0.0), "phi": net(D, H, -1.0), "x": rng.normal(size=D)}
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def decoder_case(seed):
+    """A random decoder and one h; x has two components."""
+    case = random_case(seed)
+    return {"theta": case["theta"], "h": onp.random.default_rng([seed, 1]).normal(size=1)}
+
+
+def x_grid(n=181, reach=15.0):
+    """A product grid for x in two dimensions: nodes (n*n, 2), weights (n*n,)."""
+    x, w = trapezoid(-reach, reach, n)
+    index = all_tuples(n, 2)
+    return x[index], onp.prod(w[index], axis=-1)
+
+
+def moments_of_x(theta, h):
+    """The mean and the covariance of p(x|h), integrated over x: the oracle of Eq. 4."""
+    x, w = x_grid()
+    p = w * np.exp(log_likelihood(theta, x, h))
+    mean = p @ x
+    return {"mean": mean, "covariance": (x - mean).T @ (p[:, None] * (x - mean))}
+
+
+def decoder_moments(covariance=np.diag):
+    """N[x | mu(h), covariance(sigma^2(h))] of Eq. 4 in two words: its mean and its covariance."""
+    def moments(theta, h):
+        mean, variance = gaussian_head(theta, h)
+        return {"mean": mean, "covariance": covariance(variance)}
+    return moments
+
+
+def sampled_deviation(theta, h):
+    """The standard deviation of x = mu(h) + sqrt(sigma^2(h)) eps, component by component, eps summed exactly."""
+    eps, weight = gauss_hermite(8, 2)
+    mean, variance = gaussian_head(theta, h)
+    x = mean + np.sqrt(variance) * eps
+    return np.sqrt(weight @ (x - weight @ x)**2)
+
+
+def bernoulli_law(x, logits, _):
+    """log FB[x | sigmoid(logits)], with the decoder's first head as the logits."""
+    return bernoulli_log_prob(x, logits)
+
+
+def totals(law_of_binary, law_of_real):
+    """What p(x|h) adds up to: summed over all binary x, and integrated over all real x."""
+    def both(theta, h):
+        x, w = x_grid()
+        head = gaussian_head(theta, h)
+        return np.array([np.sum(np.exp(law_of_binary(all_binary(2), *head))), w @ np.exp(law_of_real(x, *head))])
+    return both
+
+
+def deviation(of_variance):
+    """The standard deviation of p(x|h), read off the output sigma^2(h) of the decoder."""
+    return lambda theta, h: of_variance(gaussian_head(theta, h)[1])
+
+
+CLAIMS = [
+    Claim("ou2018.eq4", decoder_moments(), equals(moments_of_x, decoder_case, method="quadrature"),
+          {"diag(sigma) as the covariance": decoder_moments(lambda variance: np.diag(np.sqrt(variance))),
+           "a full covariance": decoder_moments(lambda variance: np.sqrt(np.outer(variance, variance))),
+           "the precision in place of the covariance": decoder_moments(lambda variance: np.diag(1 / variance)),
+           "the head's log variance is the variance": decoder_moments(lambda variance: np.diag(np.log(variance)))}),
+    Claim("ou2018.eq4.std", deviation(np.sqrt), equals(sampled_deviation, decoder_case, method="quadrature"),
+          {"the root taken twice": deviation(lambda variance: variance**0.25),
+           "precisions": deviation(lambda variance: 1 / np.sqrt(variance))},
+          printed=deviation(lambda variance: variance)),
+    Claim("ou2018.eq4.order", totals(bernoulli_law, gaussian_log_prob),
+          equals(lambda theta, h: np.ones(2), decoder_case, method="quadrature"),
+          {"a Gaussian for both kinds of data": totals(gaussian_log_prob, gaussian_log_prob),
+           "a Bernoulli for both kinds of data": totals(bernoulli_law, bernoulli_law)},
+          printed=totals(gaussian_log_prob, bernoulli_law)),
+]
