@@ -1,0 +1,64 @@
+r"""The importance weighted bound for large K (ou2018 Sec. 3.2.1, after Eq. 15).
+
+If q(h|x) > 0 wherever p(x, h) > 0, the bound tends to log p(x), and the gap is that of a mean of K weights:
+
+    I_K -> log p(x)        K (log p(x) - I_K) -> Var_q(w) / (2 p(x)^2)
+
+Where q misses states no number of samples finds them: I_K tends to the log of the mass that q covers.
+
+Shapes: p (m,) is p(x, h) for every h at one x, and q (m,) is q(h|x). I_K is exact for any K; see models/iid_weights.
+"""
+import numpy as np
+
+from refdgm import validation as valid
+from refdgm.checking import Claim, tends_to
+from refdgm.models import tables
+from refdgm.models.iid_weights import gap
+
+
+def bound(p, q, K):
+    """I_K(x) exactly, for any K (ou2018 Eq. 15).  (m,), (m,) -> ()"""
+    valid.distribution("q", q)
+    drawn = q > 0
+    weights = p[drawn] / q[drawn]
+    return np.log(np.sum(p[drawn])) - gap(weights, q[drawn], K)
+
+
+def limit_and_rate(p, q, K):
+    """I_K and K (log p(x) - I_K).  -> (2,)"""
+    I_K = bound(p, q, K)
+    return np.array([I_K, K * (np.log(np.sum(p)) - I_K)])
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def random_case(seed):
+    """p(x, h) and q(h|x) over the h of one x, from a random table."""
+    case = tables.random_case(seed, X=3, H=4)
+    return {"p": np.exp(tables.log_joint(case["theta"])[0]), "q": np.exp(tables.log_q(case["phi"])[0])}
+
+
+def case_that_misses_a_state(seed):
+    """As random_case, but q never draws the first h."""
+    case = random_case(seed)
+    q = case["q"] * (np.arange(4) > 0)
+    return {"p": case["p"], "q": q / np.sum(q)}
+
+
+def log_p_and_constant(p, q):
+    """log p(x) and Var_q(w) / (2 p(x)^2), with E_q w^2 = sum_h p(x, h)^2 / q(h|x) over what q draws."""
+    total, drawn = np.sum(p), q > 0
+    return np.array([np.log(total), (np.sum(p[drawn]**2 / q[drawn]) / total**2 - 1) / 2])
+
+
+LARGE_K = (10, 1_000, 1_000_000)
+
+CLAIMS = [
+    Claim("ou2018.eq15.limit", limit_and_rate,
+          tends_to(log_p_and_constant, random_case, "K", LARGE_K, rtol=1e-4),
+          {"rate 1/K^2": lambda p, q, K: limit_and_rate(p, q, K) * [1, K],
+           "the constant is Var(w)/p^2": lambda p, q, K: limit_and_rate(p, q, K) * [1, 2],
+           "no 1/K": lambda p, q, K: limit_and_rate(p, q, K) + [np.log(K), -K * np.log(K)],
+           "Var_p(1/w): weights q/p": lambda p, q, K: np.append(bound(p, q, K), K * gap(q / p, p / np.sum(p), K))},
+          without=tends_to(log_p_and_constant, case_that_misses_a_state, "K", LARGE_K, rtol=1e-4)),
+]
