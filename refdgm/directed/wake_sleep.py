@@ -186,7 +186,8 @@ CLAIMS = [
                [sleep_variance(theta, phi), total_variance(wake_law(phi, p_data), score_phi(phi))])},
           without=is_ordered(faint_case)),
     Claim("ou2018.eq17.theta", saturated_fit,
-          minimises(lambda theta, phi, p_data: -brute_elbo(theta, phi, p_data), "theta", random_case),
+          minimises(lambda theta, phi, p_data: exclusive_kl(theta, phi, p_data) - np.dot(p_data, log_marginal(theta)),
+                    "theta", random_case),
           {"p(x, h) = p~(x) p(h|x)": lambda **c: {"joint": np.log(data_posterior_law(**c))},
            "p(x) = p~(x), h uniform": lambda theta, phi, p_data: {
                "joint": np.log(p_data)[:, None] + 0 * theta["joint"]},

@@ -16,7 +16,6 @@ p_data : (2**D,), a distribution over all x. Draws x (..., D), h (..., H); a min
 import autograd.numpy as np
 import numpy as onp
 from autograd import grad
-from autograd.misc import flatten
 
 from refdgm.checking import Claim, equals, is_stable
 from refdgm.models import sbn
@@ -71,9 +70,14 @@ def minibatch_mean(scores, pairs):
 
 def jacobian(field, theta, phi, p_data, step=1e-4):
     """df/dlambda by central differences, for the spectrum of f at a root (ou2018 Theorem 1).  -> (P, P)"""
-    at, unflatten = flatten({"theta": theta, "phi": phi})
-    def f(value): return flatten(field(**unflatten(value), p_data=p_data))[0]
-    return onp.stack([(f(at + d) - f(at - d)) / (2 * step) for d in step * onp.eye(at.size)], axis=1)
+    at = {"theta": theta, "phi": phi}
+    leaves = [(part, name) for part in at for name in at[part]]
+    def f(part, name, change):
+        f_there = field(**{**at, part: {**at[part], name: at[part][name] + change}}, p_data=p_data)
+        return onp.concatenate([onp.ravel(f_there[p][n]) for p, n in leaves])
+    return onp.stack([(f(p, n, change) - f(p, n, -change)) / (2 * step) for p, n in leaves
+                      for change in step * onp.eye(at[p][n].size).reshape(-1, *at[p][n].shape)], axis=1)
+
 
 
 # ---- oracles and cases ----------------------------------------------------------------
