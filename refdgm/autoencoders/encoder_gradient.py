@@ -1,4 +1,4 @@
-r"""The encoder's gradient of KL(q || p) under an aggregate prior, with reparametrised samples (bachman2015 Eqs. 9, 15-20).
+r"""The encoder's gradient of KL(q || p) under an aggregate prior, samples reparametrised (bachman2015 Eqs. 9, 15-20).
 
 With y for (z_0..z_n), the samples y and zbar are functions of noise and of the encoder's parameters phi. The mean of a
 gradient in phi can then be read in two ways, and the supplement uses both in one formula:
@@ -7,11 +7,11 @@ gradient in phi can then be read in two ways, and the supplement uses both in on
     held[f]     = E_q[partial f(phi, y, zbar) / partial phi]      they do not, as in the sums over states of Eq. 17
 
     Eq. 9, first line     grad KL = pathwise[log q(y|x) + log q(zbar|x,y) - log p(x,y|zbar) - log q(zbar)]
-    Eq. 9, second line    grad KL = pathwise[log q(y|x) - log p(x,y|zbar)] + grad I_q(zbar; (x,y)),  its last term not printed
+    Eq. 9, second line    grad KL = pathwise[log q(y|x) - log p(x,y|zbar)] + grad I_q(zbar; (x,y)), the last not printed
 
-since pathwise[log q(zbar|x,y)] = -grad H(zbar|x,y) and pathwise[log q(zbar)] = -grad H(zbar): the densities over zbar do
-not disappear, they add up to the gradient of what zbar tells of (x, y). Each one's held mean is zero, and that is how the
-supplement loses them: the terms of Eq. 18 are pathwise, those of Eq. 19 held.
+since pathwise[log q(zbar|x,y)] = -grad H(zbar|x,y) and pathwise[log q(zbar)] = -grad H(zbar): the densities over zbar
+do not disappear, they add up to the gradient of what zbar tells of (x, y). Each one's held mean is zero, and that is
+how the supplement loses them: the terms of Eq. 18 are pathwise, those of Eq. 19 held.
 
 The functions below take a density f(theta, phi, points, D, y, zbar) of `refdgm.models.gaussian_encoder`; the oracle
 integrates over a grid of (y, zbar), which does not move. For discrete codes see `encoder_score`.
@@ -22,7 +22,9 @@ from autograd.tracer import getval
 
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
 from refdgm.models.gaussian_encoder import (
+    aggregate_entropy,
     along,
+    joint_on_grid,
     log_aggregate,
     log_p,
     log_q_y,
@@ -80,7 +82,7 @@ def corrected(theta, phi, points, D):
 
 
 def decoder_term(theta, phi, points, D, through=("y", "zbar")):
-    """-E[dlog p(x, y|zbar)/dphi] by the chain rule through y and zbar, as dx/dphi = 0 (bachman2015 after Eq. 20).  -> dict"""
+    """-E[dlog p(x, y|zbar)/dphi] through y and zbar, as dx/dphi = 0 (bachman2015 after Eq. 20).  -> dict"""
     eps, eta, w = noise()
     y, zbar = sample(phi, points, eps, eta)
     x, y = along(points, zbar), y + 0 * zbar
@@ -110,7 +112,7 @@ def mean_on_grid(f):
 
 
 def posterior_mean_score(theta, phi, points, D, independent=False):
-    """E_{q(zbar)} E_{q(x,y|zbar)}[grad log q(zbar|x,y)] with scores by hand, as in Eq. 19 (bachman2015 Eq. 19).  -> dict"""
+    """E_{q(zbar)} E_{q(x,y|zbar)}[grad log q(zbar|x,y)], by hand and held (bachman2015 Eq. 19).  -> dict"""
     log_q, y, zbar, w = joint_on_grid(phi, points, D)
     q = w * np.exp(log_q)
     q_zbar = np.sum(q, axis=(0, 1))
@@ -127,7 +129,7 @@ def add(a, b, sign=1):
     return {name: a[name] + sign * b[name] for name in a}
 
 
-def brackets(theta, phi, points, D, reading, of=log("+q(zbar|x,y)"), **law):
+def brackets(theta, phi, points, D, reading, of=LOG_DENSITY["q(zbar|x,y)"], **law):
     """The score of q(zbar|x, y) in Eq. 18, in a `reading` of its gradient, minus that in Eq. 19."""
     return add(reading(of)(theta, phi, points, D), posterior_mean_score(theta, phi, points, D, **law), -1)
 
@@ -175,28 +177,32 @@ def information_on_x(phi, points, D):
     return aggregate_entropy(phi, points, D) - 0.5 * np.log(variance)
 
 
+def is_gradient_in_phi_of(objective):
+    return is_gradient_of(objective, "phi", random_case, method="quadrature")
+
+
 def score_scale(noise_level):
     """The size of a score, 1 / its noise level."""
     return lambda theta, phi, **_: np.exp(-phi[noise_level])
 
 
 CLAIMS = [
-    Claim("bachman2015.eq9_line1", first_line, is_gradient_of(divergence, "phi", random_case, method="quadrature"),
+    Claim("bachman2015.eq9_line1", first_line, is_gradient_in_phi_of(divergence),
           {"samples held": held(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar) -q(zbar)")),
-           "log q(zbar) differentiated at a fixed zbar, as in Eq. 17": pathwise(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar)")),
+           "log q(zbar) at a fixed zbar, as in Eq. 17": pathwise(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar)")),
            "plus log q(zbar)": pathwise(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar) +q(zbar)"))}),
-    Claim("bachman2015.eq9", corrected, is_gradient_of(divergence, "phi", random_case, method="quadrature"),
+    Claim("bachman2015.eq9", corrected, is_gradient_in_phi_of(divergence),
           {"the information subtracted": plus_gradient_of(lambda *args: information(None, *args), -1),
            "the entropy of zbar only": plus_gradient_of(aggregate_entropy),
            "the information on x only": plus_gradient_of(information_on_x)},
           printed=second_line),
     Claim("bachman2015.sec2_disappear", pathwise(log("+q(zbar|x,y) -q(zbar)")),
-          is_gradient_of(information, "phi", random_case, method="quadrature"),
+          is_gradient_in_phi_of(information),
           {"samples held": held(log("+q(zbar|x,y) -q(zbar)")),
            "log q(zbar) differentiated at a fixed zbar": pathwise(log("+q(zbar|x,y)")),
            "log q(zbar|x,y) taken for constant: the entropy of zbar": pathwise(log("-q(zbar)"))},
           printed=nothing),
-    Claim("bachman2015.fn2", pathwise(smooth), is_gradient_of(mean_on_grid(smooth), "phi", random_case, method="quadrature"),
+    Claim("bachman2015.fn2", pathwise(smooth), is_gradient_in_phi_of(mean_on_grid(smooth)),
           {"samples held": held(smooth),
            "the function's own parameters forgotten": pathwise(smooth_of_samples),
            "log s in place of s": pathwise(smooth, log_scale_for_scale)}),
@@ -205,11 +211,12 @@ CLAIMS = [
           {"samples held": held(log("+q(y|x) +q(zbar|x,y)")),
            "the entropy of the aggregate, too": pathwise(log("+q(y|x) +q(zbar)"))}),
     Claim("bachman2015.eq18", pathwise(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar)")),
-          is_gradient_of(mean_on_grid(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar)")), "phi", random_case, method="quadrature"),
+          is_gradient_in_phi_of(mean_on_grid(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar)"))),
           {"q(zbar) in place of q(zbar|x,y)": pathwise(log("+q(y|x) +q(zbar) -p(x,y|zbar)")),
            "samples held": held(log("+q(y|x) +q(zbar|x,y) -p(x,y|zbar)"))},
           printed=pathwise(lambda *args: log("+q(y|x) -p(x,y|zbar)")(*args) + density("+q(zbar|x,y)")(*args))),
-    Claim("bachman2015.eq18_19_cancel", brackets, vanishes(score_scale("log_t"), with_reading(held), method="quadrature"),
+    Claim("bachman2015.eq18_19_cancel", brackets,
+          vanishes(score_scale("log_t"), with_reading(held), method="quadrature"),
           {"q(zbar|x,y), not its log, in Eq. 18": lambda **case: brackets(**case, of=density("+q(zbar|x,y)")),
            "(x, y) drawn apart from zbar": lambda **case: brackets(**case, independent=True)},
           without=vanishes(score_scale("log_t"), with_reading(pathwise), method="quadrature")),
@@ -217,8 +224,7 @@ CLAIMS = [
           vanishes(score_scale("log_s"), random_case, method="quadrature"),
           {"samples move: minus the entropy's gradient": pathwise(log("+q(y|x)")),
            "q(x, y), not its log": held(density("+q(y|x)"))}),
-    Claim("bachman2015.eq20_dx", decoder_term,
-          is_gradient_of(mean_on_grid(log("-p(x,y|zbar)")), "phi", random_case, method="quadrature"),
+    Claim("bachman2015.eq20_dx", decoder_term, is_gradient_in_phi_of(mean_on_grid(log("-p(x,y|zbar)"))),
           {"through y only": lambda **case: decoder_term(**case, through=("y",)),
            "through zbar only": lambda **case: decoder_term(**case, through=("zbar",)),
            "log p has no encoder parameters: zero": nothing}),

@@ -1,14 +1,14 @@
 r"""The encoder's gradient of KL(q || p) under an aggregate prior, with discrete codes (bachman2015 Eqs. 17, 20).
 
-Where samples cannot move, a gradient in phi acts on densities at fixed states, and the supplement's sums can be done exactly:
+Where samples cannot move, a gradient in phi acts on densities at fixed states, as in the sums of the supplement:
 
     Eq. 17   grad log q(zbar) = E_{q(x,z|zbar)}[grad log q(zbar|x,z) + grad log q(x,z)]
     Eq. 20   its terms grad log q(z|x) - grad log p(x,z|zbar) then have mean zero: it says grad KL = 0. What holds is
              grad KL = E_q[(log q(z|x) - log p(x,z|zbar)) grad log q(z,zbar|x)] + grad I_q(zbar; (x,z)),
              the gradient of E_q[log q(z|x) - log p(x,z|zbar)] and, again, that of the information
 
-Tables have the axes (x, z0, z1, zbar) of `refdgm.models.joint_tables`; z = (z_0, z_1) is the supplement's y. Signals may
-have a batch in front. With samples that move, see `encoder_gradient`.
+Tables have the axes (x, z0, z1, zbar) of `refdgm.models.joint_tables`; z = (z_0, z_1) is the supplement's y. Signals
+may have a batch in front. With samples that move, see `encoder_gradient`.
 """
 import autograd.numpy as np
 from autograd import jacobian
@@ -42,7 +42,7 @@ def mean_score(phi, D, signal, of=("z0", "z1", "zbar")):
 
 
 def aggregate_score(phi, D, of=("z0", "z1", "zbar"), posterior=True):
-    """grad log q(zbar) = E_{q(x,z|zbar)}[grad log q(z, zbar|x)] for each zbar (bachman2015 Eq. 17).  -> dict (Zbar, *leaf)
+    """grad log q(zbar) = E_{q(x,z|zbar)}[grad log q(z, zbar|x)] for each zbar (bachman2015 Eq. 17).  -> (Zbar, *leaf)
 
     E_{q(x,z|zbar)} is the mean over q with the signal 1[this zbar] / q(zbar); D has no parameters.
     """
@@ -63,7 +63,7 @@ def grad_phi(theta, phi, D, information=1.0, of=("z0", "z1", "zbar")):
 
 
 def grad_phi_printed(theta, phi, D):
-    """E_q[grad log q(z|x) - grad log p(x, z|zbar)] at fixed states, where log p has no phi (bachman2015 Eq. 20).  -> dict"""
+    """E_q[grad log q(z|x) - grad log p(x, z|zbar)] at fixed states: log p has no phi (bachman2015 Eq. 20).  -> dict"""
     return mean_score(phi, D, 1.0, of=("z0", "z1"))
 
 

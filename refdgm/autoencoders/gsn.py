@@ -93,7 +93,7 @@ def column(D):
 # ---- claims ---------------------------------------------------------------------------
 
 def over_all(prior):
-    """`prior` in every cell of (z0, z1, zbar): one that still depends on z0 can then be held against one that does not."""
+    """`prior` in every cell of (z0, z1, zbar), so that one that depends on z0 can be held against one that does not."""
     return lambda theta, phi, D: prior(theta, phi, D) + 0 * phi["zbar"][:1]
 
 

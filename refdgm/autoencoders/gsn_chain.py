@@ -2,9 +2,10 @@ r"""Sampling from a generalised denoising autoencoder by encoding and decoding i
 
     T(x, x') = sum_zbar q(zbar|x) p(x'|zbar)
 
-With the optimal decoder p(x, z|zbar) = q(x, z|zbar) the divergence of `gsn` is zero, and T leaves D invariant.
-T is then reversible and has no negative eigenvalue, so the chain from one x converges to D if it can reach every x. It cannot
-where the codes of different x are disjoint: "islands", at which the bound is as good as it gets and T is the identity.
+With the optimal decoder p(x, z|zbar) = q(x, z|zbar) the divergence of `gsn` is zero, and T leaves D invariant. T is
+then reversible and has no negative eigenvalue, so the chain from one x converges to D if it can reach every x. It
+cannot where the codes of different x are disjoint: on such "islands" the bound is as good as it gets, and T is the
+identity.
 
 Tables q(x, z0, z1, zbar) and p(x, z0, z1|zbar) have the axes of `refdgm.models.joint_tables`.
 """

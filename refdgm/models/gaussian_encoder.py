@@ -1,12 +1,12 @@
-r"""A generalised denoising autoencoder with continuous codes, whose samples can be reparametrised (bachman2015 Sec. 2).
+r"""A denoising autoencoder with continuous codes, whose samples can be reparametrised (bachman2015 Sec. 2).
 
-    x in {points_1..points_n} with law D        y = a x + b + s eps         zbar = c y + d x + t eta,     eps, eta ~ N(0, 1)
+    x in {points_1..points_n} with law D      y = a x + b + s eps      zbar = c y + d x + t eta      eps, eta ~ N(0, 1)
 
-so that q(y|x) = N(a x + b, s^2) and q(zbar|x, y) = N(c y + d x, t^2); y is the paper's (z_0..z_n). The decoder is
-p(points_i, y|zbar) = softmax_i(u_i + v_i zbar) N(y; m_i + k_i zbar, e^{g_i}), with the aggregate prior p(zbar) = q(zbar).
+so that q(y|x) = N(a x + b, s^2) and q(zbar|x, y) = N(c y + d x, t^2); y is the paper's (z_0..z_n).
+The decoder is p(points_i, y|zbar) = softmax_i(u_i + v_i zbar) N(y; m_i + k_i zbar, e^{g_i}).
 
 phi = {"a", "b", "log_s", "c", "d", "log_t"}, all ();  theta = {"u", "v", "m", "k", "g"}, all (n,);  points, D : (n,).
-Shapes: y, zbar : (n, ...), the first axis is that of x. Both noises are one-dimensional: expectations are trapezoid sums.
+y, zbar : (n, ...), the first axis is that of x. Both noises are one-dimensional: expectations are trapezoid sums.
 """
 import autograd.numpy as np
 import numpy as onp
@@ -68,6 +68,19 @@ def grid(n_y=53, n_zbar=61, reach_y=9.0, reach_zbar=9.0):
     """A fixed grid over (y, zbar), which does not move with phi.  -> (1, n_y, 1), (1, 1, n_zbar), (n_y, n_zbar)"""
     (y, w_y), (zbar, w_zbar) = trapezoid(-reach_y, reach_y, n_y), trapezoid(-reach_zbar, reach_zbar, n_zbar)
     return y[None, :, None], zbar[None, None, :], w_y[:, None] * w_zbar
+
+
+def joint_on_grid(phi, points, D):
+    """log q(x, y, zbar), y, zbar and the weights of a grid that does not move with phi.  -> (n, n_y, n_zbar), ..."""
+    y, zbar, w = grid()
+    return along(np.log(D), zbar) + log_q_y(phi, points, y) + log_q_zbar(phi, points, y, zbar), y, zbar, w
+
+
+def aggregate_entropy(phi, points, D):
+    """H(zbar) by quadrature.  -> ()"""
+    zbar, w = trapezoid(-10.0, 10.0, 81)
+    log_q = log_aggregate(phi, points, D, zbar)
+    return -np.sum(w * np.exp(log_q) * log_q)
 
 
 def random_case(seed, n=3):
