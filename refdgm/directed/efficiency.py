@@ -1,0 +1,102 @@
+r"""What maximum likelihood is good for (ou2018 Sec. 3.2): consistent, efficient, and invariant under functions.
+
+    invariance     the maximum likelihood estimate of g(t) is g(t^)
+    efficiency     n E (g(t^) - g(t))^2  ->  g'(t)^2 / I(t), the Cramer-Rao bound; the error falls like 1/n: consistency
+
+Fisher's linkage model has three outcomes with p(t) = ((2 + t)/4, (1 - t)/2, t/4). Given the counts (a, b, c) of n
+observations t^ is the root of a quadratic, so every mean over data sets is a sum over all counts. The function of
+interest is the recombination fraction g(t) = 1 - sqrt(t).
+"""
+import numpy as np
+
+from refdgm import validation as valid
+from refdgm.checking import Claim, has_order
+from refdgm.models.counts import multinomial
+
+
+def linkage(t):
+    """The probabilities of the three outcomes.  (...,) -> (..., 3)"""
+    return np.stack([(2 + t) / 4, (1 - t) / 2, t / 4], axis=-1)
+
+
+def linkage_mle(counts):
+    """The t that maximises sum_i counts_i log p_i(t): n t^2 - (a - 2b - c) t - 2c = 0, t >= 0.  (..., 3) -> (...)"""
+    counts = np.asarray(counts, dtype=float)
+    valid.require(np.all(np.sum(counts, axis=-1) > 0), "the maximum likelihood of no data is not defined.")
+    a, b, c = np.moveaxis(counts, -1, 0)
+    n, half = a + b + c, (a - 2 * b - c) / 2
+    return (half + np.sqrt(half**2 + 2 * n * c)) / n
+
+
+def fisher_information(t):
+    """I(t) = sum_i p_i'(t)^2 / p_i(t), of one observation."""
+    return np.sum(np.array([1, -2, 1])**2 / 16 / linkage(t))
+
+
+def recombination(t):
+    """g(t) = 1 - sqrt(t)."""
+    return 1 - np.sqrt(t)
+
+
+def mean_squared_error(estimator, truth, t, n):
+    """E (estimator(counts) - truth)^2 over all data sets of n observations from p(t), a finite sum."""
+    counts, log_p = multinomial(np.log(linkage(t)), n)
+    return np.sum(np.exp(log_p) * (estimator(counts) - truth)**2)
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def random_case(seed):
+    """A parameter away from the boundary, and the counts of four small data sets."""
+    rng = np.random.default_rng(seed)
+    return {"t": rng.uniform(0.55, 0.85), "tables": rng.integers(2, 30, size=(4, 3))}
+
+
+def learned(estimator=linkage_mle, g=recombination):
+    """g of the estimate for each table of counts, and n times its mean squared error at t."""
+    def of(t, tables, n):
+        return {"estimates": g(estimator(tables)),
+                "n MSE": n * mean_squared_error(lambda counts: g(estimator(counts)), recombination(t), t, n)}
+    return of
+
+
+def most_likely_recombination(counts):
+    """The r at which sum_i counts_i log p_i((1 - r)^2) is largest, by bisection of its slope: knows nothing of t^."""
+    a, b, c = np.moveaxis(counts, -1, 0)
+    low, high = np.zeros(np.shape(a)), np.ones(np.shape(a))
+    for _ in range(60):
+        r = (low + high) / 2
+        t = (1 - r)**2
+        rises = a / (2 + t) - b / (1 - t) + c / t < 0           # dt/dr < 0
+        low, high = np.where(rises, r, low), np.where(rises, high, r)
+    return r
+
+
+def best_possible(t, tables):
+    """The oracle: r maximised directly, and the Cramer-Rao bound g'(t)^2 / I(t)."""
+    return {"estimates": most_likely_recombination(tables),
+            "n MSE": 1 / (4 * t) / fisher_information(t)}
+
+
+def moment_estimator(counts):
+    """(a - b + c) / n: its mean is t, but its variance (1 - t^2)/n is above the bound."""
+    a, b, c = np.moveaxis(np.asarray(counts, dtype=float), -1, 0)
+    return np.maximum(a - b + c, 0) / (a + b + c)
+
+
+def one_outcome(counts):
+    """4 c / n: uses one count of three."""
+    counts = np.asarray(counts, dtype=float)
+    return 4 * counts[..., 2] / np.sum(counts, axis=-1)
+
+
+CLAIMS = [
+    Claim("ou2018.sec32.mle_props", learned(),
+          has_order(best_possible, random_case, "n", (120, 240), order=1),
+          {"the method of moments: consistent, not efficient": learned(moment_estimator),
+           "an estimate from one count of three": learned(one_outcome),
+           "counts of the first two outcomes swapped": learned(lambda counts: linkage_mle(counts[..., [1, 0, 2]])),
+           "dt/dr in the likelihood, as if it were a density of r": learned(
+               lambda counts: linkage_mle(counts + np.array([0, 0, 0.5]))),
+           "the estimate of t for that of g(t)": learned(g=lambda t: t)}),
+]
