@@ -65,8 +65,12 @@ def bias_by_subtraction(theta, phi, x):
 
 
 def one_bit_case(seed):
-    """H = 1: the counts of K draws are K + 1 in number, and K can be in the thousands."""
-    return random_case(seed, H=1)
+    """H = 1, so that the counts of K draws are only K + 1; the log-odds of q miss the posterior's by one to two."""
+    theta, phi, x = random_case(seed, H=1).values()
+    rng = onp.random.default_rng([seed, 1])
+    miss = rng.choice([-1, 1]) * rng.uniform(1, 2)
+    log_odds = onp.diff(log_joint_table(theta, x))
+    return {"theta": theta, "phi": {"V": phi["V"], "c": log_odds + miss - phi["V"] @ x}, "x": x}
 
 
 def bias_of(K, factor=lambda **case: 1.0):
