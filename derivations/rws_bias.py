@@ -97,7 +97,8 @@ def many_draws(theta, phi, x):
 
     mean = weighted_sum(p, score)
     yield equals(r"-\mathbb E_{q_\phi(h|x)}\left[\left(\frac{p_\theta(h|x)}{q_\phi(h|x)}\right)^2 "
-                 r"\left(\nabla_\phi \log q_\phi(h|x) - \mathbb E_{p_\theta(h|x)} \nabla_\phi \log q_\phi\right)\right]",
+                 r"\left(\nabla_\phi \log q_\phi(h|x) - \mathbb E_{p_\theta(h|x)} "
+                 r"\nabla_\phi \log q_\phi(h|x)\right)\right]",
                  {k: weighted_sum(-q * (p / q)**2, score[k] - mean[k]) for k in score},
                  because="one factor p/q of the square turns the expectation under q into one under the posterior")
 

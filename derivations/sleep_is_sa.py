@@ -70,10 +70,11 @@ def perfect_model(theta, phi, p_data):
                   -same_sign.T @ (law[:, None] * same_sign), allowed=DIFFERENCE,
                   because="moving q moves the wake phase's law with it, so theta follows phi")
 
-    only_blocks = -s.T @ (law[:, None] * s)
-    only_blocks[:of_theta.shape[1], of_theta.shape[1]:] = only_blocks[of_theta.shape[1]:, :of_theta.shape[1]] = 0
+    of_which = np.repeat([0, 1], [of_theta.shape[1], of_phi.shape[1]])
+    same_block = of_which[:, None] == of_which
     yield mistake(r"-\mathrm{diag}\left(\mathbb E[\nabla_\theta \log p\, \nabla_\theta \log p^\top],\ "
-                  r"\mathbb E[\nabla_\phi \log q\, \nabla_\phi \log q^\top]\right)", only_blocks, allowed=DIFFERENCE,
+                  r"\mathbb E[\nabla_\phi \log q\, \nabla_\phi \log q^\top]\right)",
+                  np.where(same_block, -s.T @ (law[:, None] * s), 0.0), allowed=DIFFERENCE,
                   because="the laws of both phases depend on the parameters of the other")
 
 

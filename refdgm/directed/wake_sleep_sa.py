@@ -17,6 +17,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_stable
 from refdgm.models import sbn
 from refdgm.models.sbn import log_joint, log_joint_table, log_marginal, log_q, log_q_table, score_phi, score_theta
@@ -63,8 +64,9 @@ def update(theta, phi, wake, sleep):
 
 
 def minibatch_mean(scores, pairs):
-    """(1/M) sum over the pairs of each minibatch."""
+    """(1/M) sum over the pairs of each minibatch.  Raises ValueError for M = 0."""
     x, _ = pairs
+    valid.count("the size of a minibatch", x.shape[-2])
     return weighted_sum(onp.full(x.shape[:-1], 1 / x.shape[-2]), scores, axis=-1)
 
 
