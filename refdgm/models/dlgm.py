@@ -61,13 +61,14 @@ def log_marginal(theta, x, n=201, reach=10.0):
 
 
 def random_case(seed, D=2, H1=3, H2=2, J=3):
-    """A random theta and one h2; G is neither symmetric nor triangular."""
+    """A random theta and one h2; G is neither symmetric nor triangular, and far from singular."""
     rng = onp.random.default_rng(seed)
 
     def net(inputs, outputs, size=1.0):
         return {"W": rng.normal(size=(J, inputs)), "b": rng.normal(size=J), "M": size * rng.normal(size=(outputs, J)),
                 "m": size * rng.normal(size=outputs)}
-    G = rng.normal(size=(H1, H1)) / 2 + onp.diag(rng.uniform(0.8, 1.2, H1))
+    U, V = onp.linalg.qr(rng.normal(size=(2, H1, H1)))[0]
+    G = U @ onp.diag(rng.uniform(0.5, 1.5, H1)) @ V
     theta = {"T": net(H2, H1), "G": G, "mu": net(H1, D), "log_variance": net(H1, D, 0.3)}
     return {"theta": theta, "h2": rng.normal(size=H2)}
 
