@@ -21,18 +21,8 @@ from autograd import elementwise_grad, grad
 from autograd.tracer import getval
 
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
-from refdgm.models.gaussian_encoder import (
-    aggregate_entropy,
-    along,
-    joint_on_grid,
-    log_aggregate,
-    log_p,
-    log_q_y,
-    log_q_zbar,
-    noise,
-    random_case,
-    sample,
-)
+from refdgm.models.gaussian_encoder import (aggregate_entropy, along, joint_on_grid, log_aggregate, log_p, log_q_y,
+                                            log_q_zbar, noise, random_case, sample)
 from refdgm.numerics import LOG_2PI, log_sum_exp
 
 LOG_DENSITY = {"q(y|x)": lambda theta, phi, points, D, y, zbar: log_q_y(phi, points, y),

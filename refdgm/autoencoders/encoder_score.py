@@ -14,17 +14,7 @@ import autograd.numpy as np
 from autograd import jacobian
 
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
-from refdgm.models.joint_tables import (
-    ZBAR,
-    X,
-    Z,
-    decoder,
-    encoder,
-    encoder_conditionals,
-    kl,
-    marginal,
-    random_case,
-)
+from refdgm.models.joint_tables import (ZBAR, X, Z, decoder, encoder, encoder_conditionals, kl, marginal, random_case)
 
 
 def mean_score(phi, D, signal, of=("z0", "z1", "zbar")):

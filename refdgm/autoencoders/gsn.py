@@ -15,21 +15,8 @@ import math
 import autograd.numpy as np
 
 from refdgm.checking import Claim, equals, is_at_least, is_at_most, is_gradient_of
-from refdgm.models.joint_tables import (
-    Z1,
-    ZBAR,
-    X,
-    Z,
-    conditional,
-    decoder,
-    encoder,
-    encoder_conditionals,
-    kl,
-    marginal,
-    mutual_information,
-    near_optimal_case,
-    random_case,
-)
+from refdgm.models.joint_tables import (Z1, ZBAR, X, Z, conditional, decoder, encoder, encoder_conditionals, kl,
+                                        marginal, mutual_information, near_optimal_case, random_case)
 
 
 def aggregate_prior(phi, D):

@@ -12,20 +12,8 @@ Tables q(x, z0, z1, zbar) and p(x, z0, z1|zbar) have the axes of `refdgm.models.
 import autograd.numpy as np
 
 from refdgm.checking import Claim, equals, is_at_most
-from refdgm.models.joint_tables import (
-    ZBAR,
-    X,
-    Z,
-    conditional,
-    decoder,
-    encoder,
-    islands_case,
-    kl,
-    marginal,
-    near_optimal_case,
-    random_case,
-    random_joints,
-)
+from refdgm.models.joint_tables import (ZBAR, X, Z, conditional, decoder, encoder, islands_case, kl, marginal,
+                                        near_optimal_case, random_case, random_joints)
 from refdgm.numerics import softmax
 
 
