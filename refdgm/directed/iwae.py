@@ -11,8 +11,9 @@ their exact mean is a finite sum over all 2**(K H) draws and no claim below need
 """
 import autograd.numpy as np
 import numpy as onp
+from autograd import grad
 
-from refdgm.checking import Claim, equals, is_at_most, is_gradient_of, is_ordered
+from refdgm.checking import GRADIENT, Claim, equals, is_at_most, is_gradient_of, is_ordered
 from refdgm.models.sbn import (all_draws, log_joint_table, log_marginal, log_q_table, log_weights, mean_over_draws,
                                random_case, score_phi, score_theta)
 from refdgm.numerics import log_mean_exp, log_sum_exp, softmax, weighted_sum
@@ -35,7 +36,7 @@ def bound(theta, phi, x, K):
 
 
 def estimate_grad_theta(theta, phi, x, h):
-    """One draw of dI_K/dtheta: sum_k wbar_k dlog p(x, h_k)/dtheta (ou2018 Eq. 20).  (..., K, H) -> dict of (..., *leaf)"""
+    """One draw of dI_K/dtheta: sum_k wbar_k dlog p(x, h_k)/dtheta (ou2018 Eq. 20).  -> dict of (..., *leaf)"""
     wbar = normalized_weights(log_weights(theta, phi, x, h))
     return weighted_sum(wbar, score_theta(theta, x, h), axis=-1)
 
@@ -98,6 +99,27 @@ def grad_phi(baseline, K=3):
     return mean_over_draws(lambda *args: estimate_grad_phi(*args, baseline), K)
 
 
+def bound_gradient(theta, phi, x, of):
+    """dI_3 in the parameters named by `of`, by autograd: Eqs. 12 and 14 of bachman2015 have the same gradient."""
+    params = {"theta": theta, "phi": phi}
+    return grad(lambda part: bound(**{**params, of: part}, x=x, K=3))(params[of])
+
+
+def rws_update(weights=normalized_weights):
+    """The exact mean of the wake-phase update of reweighted wake-sleep, sum_k wbar_k dlog p/dtheta or dlog q/dphi."""
+    def update(theta, phi, x, of):
+        def one(t, p, x, h):
+            score = score_theta(t, x, h) if of == "theta" else score_phi(p, x, h)
+            return weighted_sum(weights(log_weights(t, p, x, h)), score, axis=-1)
+        return mean_over_draws(one, 3)(theta, phi, x)
+    return update
+
+
+def case_of(name):
+    """random_case, for the parameters `name`."""
+    return lambda seed: {**random_case(seed), "of": name}
+
+
 def uniform_grad_theta(theta, phi, x, h):
     return weighted_sum(np.full(h.shape[:2], 1 / 3), score_theta(theta, x, h), axis=-1)
 
@@ -135,4 +157,9 @@ CLAIMS = [
           is_gradient_of(lambda theta, phi, x: bound(theta, phi, x, 3), "theta", random_case),
           {"uniform weights: the ELBO's gradient": mean_over_draws(uniform_grad_theta, 3),
            "unnormalised weights": mean_over_draws(unnormalised_grad_theta, 3)}),
+    Claim("bachman2015.sec3_rws", rws_update(),
+          equals(bound_gradient, case_of("theta"), rtol=GRADIENT, method="autodiff"),
+          {"uniform weights: plain wake-sleep": rws_update(lambda log_w: np.full(log_w.shape, 1 / 3)),
+           "unnormalised weights": rws_update(lambda log_w: np.exp(log_w) / 3)},
+          without=equals(bound_gradient, case_of("phi"), rtol=GRADIENT, method="autodiff")),
 ]

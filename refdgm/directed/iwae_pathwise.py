@@ -1,11 +1,11 @@
 r"""Importance weighted autoencoders: the reparameterised bound and its gradient (ou2018 Sec. 3.2.1; Burda et al. 2015).
 
-With h_phi(x, eps_k) ~ q(.|x) for noises eps_1..eps_K ~ N(0, I), and w_k = p(x, h_k) / q(h_k|x) at h_k = h_phi(x, eps_k):
+With h_phi(x, eps) ~ q(.|x) for eps ~ N(0, I), and w_k = p(x, h_k) / q(h_k|x) at h_k = h_phi(x, eps_k):
 
     I_K(x)      = E_eps log (1/K) sum_k w_k
     nabla I_K   = E_eps nabla log (1/K) sum_k w_k = E_eps sum_k wbar_k nabla log w_k,   nabla along the path, too
 
-params = {"theta": ..., "phi": ...}, the networks of models/vae with one latent.  x (D,), eps (..., K, 1), log_w (..., K).
+params = {"theta": ..., "phi": ...}, networks of models/vae with one latent.  x (D,), eps (..., K, 1), log_w (..., K).
 Means over the noise are sums over a product grid, exact to rounding; the oracle integrates densities over (h_1, h_2)
 instead and never reparameterises.
 """
@@ -44,7 +44,7 @@ def weighted_gradient(params, x, eps, weights, log_w=log_weights):
 
 
 def update(params, x, eps, probability):
-    """The mean of sum_k wbar_k nabla log w_k over draws that have a probability each (ou2018 Sec. 3.2.1).  -> as params"""
+    """The mean of sum_k wbar_k nabla log w_k over draws of given probability (ou2018 Sec. 3.2.1).  -> as params"""
     wbar = softmax(log_weights(params, x, eps))
     return weighted_gradient(params, x, eps, probability[:, None] * wbar)
 
@@ -111,7 +111,7 @@ def likelihood_and_ratio(params, x):
 
 
 def bound_in_two_terms(ratio_term):
-    """E log (1/K) sum_k p(x|h_k) + E ratio_term(log u, log r): u_k the normalised likelihoods, r_k = p(h_k)/q(h_k|x)."""
+    """E log (1/K) sum_k p(x|h_k) + E ratio_term(log u, log r): u_k normalised likelihoods, r_k = p(h_k)/q(h_k|x)."""
     def value(params, x):
         log_lik, log_r, probability = likelihood_and_ratio(params, x)
         log_u = log_lik - log_sum_exp(log_lik, keepdims=True)

@@ -6,8 +6,8 @@ The reparameterised gradient of the K-sample bound is a self-normalised mean ove
 
 and its signal-to-noise ratio is SNR = |E Delta_K| / std Delta_K. For large K, with E w = p(x),
 
-    SNR_phi   -> |E[w^2 g]| / (p sqrt(E[w^2 g^2]))  / sqrt(K)            since E[w g] = dp/dphi = 0: the signal falls like 1/K
-    SNR_theta -> p |dlog p| / sqrt(E[w^2 (g - dlog p)^2])  * sqrt(K)     and averaging M copies multiplies both by sqrt(M)
+    SNR_phi   ~ K^-1/2 |E[w^2 g]| / (p sqrt(E[w^2 g^2]))             as E[w g] = dp/dphi = 0: the signal falls like 1/K
+    SNR_theta ~ K^+1/2 p |dlog p| / sqrt(E[w^2 (g - dlog p)^2])      and a mean of M copies has sqrt(M) times both
 
 Model: p(z) = N(mu, 1), p(x|z) = N(z, v), q(z|x) = N(m, s^2); theta = mu and phi = (m, log s). Nothing is simulated:
 the mean and variance of Delta_K are integrals over one noise and one Laplace variable, whatever K is.
