@@ -211,6 +211,6 @@ CLAIMS = [
     Claim("ou2018.eq18.phi", lambda theta, phi, p_data: sleep_gradient(theta, phi),
           is_gradient_of(lambda **c: -sleep_objective(**c), "phi", random_case),
           {"the wake phase's pairs: identically zero": sleep_gradient_under(data_recognition_law),
-           "x dreamt, h from q": sleep_gradient_under(dreamt_recognition_law),
+           "x dreamt, h from q: zero again": sleep_gradient_under(dreamt_recognition_law),
            "x from the data, h from the posterior: JSA": sleep_gradient_under(data_posterior_law)}),
 ]

@@ -81,7 +81,6 @@ def jacobian(field, theta, phi, p_data, step=1e-4):
                       for change in step * onp.eye(at[p][n].size).reshape(-1, *at[p][n].shape)], axis=1)
 
 
-
 # ---- oracles and cases ----------------------------------------------------------------
 
 def gradients_of_objectives(theta, phi, p_data):
