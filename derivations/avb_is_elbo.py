@@ -113,7 +113,8 @@ def phi_gradient(theta, phi, V, log_prior, p_data):
 
     yield mistake(r"E_{q_\phi}[\nabla_\phi\log q_\phi(h|x)\, (-V^*(x,h) + \log p_\theta(x|h))]",
                   avb.grad_phi(theta, phi, V, np.ones(len(V))),
-                  because="as printed, without the data distribution: nothing weighs the different x", claim="ou2018.fn8.ptilde")
+                  because="as printed, without the data distribution: nothing weighs the different x",
+                  claim="ou2018.fn8.ptilde")
 
     yield mistake(r"\nabla_{\theta,\phi} \mathcal L(\theta,\phi)",
                   {**grad(lambda t: avb.elbo(t, phi, log_prior, p_data))(theta),
