@@ -38,7 +38,7 @@ def log_q(phi, x, h):
 
 
 def log_weights(theta, phi, x, h):
-    """log w = log p(x, h) - log q(h|x), the log importance weight (ou2018 after Eq. 19).  (..., D), (..., H) -> (...)"""
+    """log w = log p(x, h) - log q(h|x), the log importance weight (ou2018 Eq. 19).  (..., D), (..., H) -> (...)"""
     return log_joint(theta, x, h) - log_q(phi, x, h)
 
 

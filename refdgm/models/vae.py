@@ -43,7 +43,7 @@ def log_q(phi, x, h):
 
 
 def reparameterise(phi, x, eps):
-    """h = m(x) + s(x) eps, distributed as q(.|x) for eps ~ N(0, I) (ou2018 Sec. 3.2.1).  (..., D), (..., H) -> (..., H)"""
+    """h = m(x) + s(x) eps, with law q(.|x) for eps ~ N(0, I) (ou2018 Sec. 3.2.1).  (..., D), (..., H) -> (..., H)"""
     mean, variance = gaussian_head(phi, x)
     return mean + np.sqrt(variance) * eps
 
@@ -110,11 +110,12 @@ def decoder_moments(covariance=np.diag):
 
 
 def sampled_deviation(theta, h):
-    """The standard deviation of x = mu(h) + sqrt(sigma^2(h)) eps, component by component, eps summed exactly."""
+    """The standard deviation of mu + exp(log_variance / 2) eps, unit by unit, eps summed exactly."""
+    hidden = [onp.tanh(W @ h + b) for W, b in zip(theta["W"], theta["b"])]
+    log_variance = [S @ hidden + s for S, s in zip(theta["S"], theta["s"])]
     eps, weight = gauss_hermite(8, 2)
-    mean, variance = gaussian_head(theta, h)
-    x = mean + np.sqrt(variance) * eps
-    return np.sqrt(weight @ (x - weight @ x)**2)
+    noise = onp.exp(onp.array(log_variance) / 2) * eps
+    return onp.sqrt(weight @ (noise - weight @ noise)**2)
 
 
 def bernoulli_law(x, logits, _):
