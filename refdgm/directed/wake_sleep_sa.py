@@ -134,12 +134,9 @@ def independent_root(seed):
 
 # ---- claims ---------------------------------------------------------------------------
 
-def with_signs(theta_sign, phi_sign, field=mean_field):
-    def signed(theta, phi, p_data):
-        f = field(theta, phi, p_data)
-        return {"theta": {k: theta_sign * v for k, v in f["theta"].items()},
-                "phi": {k: phi_sign * v for k, v in f["phi"].items()}}
-    return signed
+def with_signs(**sign):
+    return lambda **case: {part: {name: sign[part] * leaf for name, leaf in leaves.items()}
+                           for part, leaves in mean_field(**case).items()}
 
 
 def field_under(theta_law, phi_law):
@@ -183,8 +180,8 @@ def variance_of_one_pair_over_three(theta, phi, p_data):
 
 
 def sums_for_means(theta, phi, wake, sleep):
-    step = update(theta, phi, wake, sleep)
-    return {"theta": {k: 2 * v for k, v in step["theta"].items()}, "phi": {k: 3 * v for k, v in step["phi"].items()}}
+    return {"theta": weighted_sum(onp.ones(wake[0].shape[:-1]), score_theta(theta, *wake), axis=-1),
+            "phi": weighted_sum(onp.ones(sleep[0].shape[:-1]), score_phi(phi, *sleep), axis=-1)}
 
 
 def assigned_not_added(theta, phi, wake, sleep):
@@ -205,7 +202,7 @@ CLAIMS = [
           {"(x, h) also for phi": field_under("awake", "awake"),
            "(x', h') also for theta": field_under("asleep", "asleep"),
            "(x, h) and (x', h') exchanged": field_under("asleep", "awake"),
-           "phi descends": with_signs(+1, -1)}),
+           "phi descends": with_signs(theta=+1, phi=-1)}),
     Claim("ou2018.xref.eq10_to_eq18", mean_update(update),
           equals(mean_field, small_case),
           {"wake and sleep minibatches exchanged": mean_update(lambda t, f, wake, sleep: update(t, f, sleep, wake)),
@@ -222,8 +219,8 @@ CLAIMS = [
            "one pair fewer": sleep_variance(update, M_dreamt=2)},
           printed=sleep_variance(summand_without_the_index)),
     Claim("ou2018.prop.solvable", lambda **c: jacobian(mean_field, **c), is_stable(perfect_root),
-          {"descending": lambda **c: jacobian(with_signs(-1, -1), **c),
-           "phi descends": lambda **c: jacobian(with_signs(+1, -1), **c),
+          {"descending": lambda **c: jacobian(with_signs(theta=-1, phi=-1), **c),
+           "phi descends": lambda **c: jacobian(with_signs(theta=+1, phi=-1), **c),
            "phi on the wake minibatch": lambda **c: jacobian(field_under("awake", "awake"), **c)},
           without=is_stable(independent_root)),
 ]

@@ -27,7 +27,7 @@ def all_counts(m, K):
     valid.enumerable(comb(K + m - 1, m - 1), f"the counts of {K} draws from {m} states", m)
     rows, left = onp.zeros((1, 0), dtype=int), onp.array([K])
     for _ in range(m - 1):
-        options = left + 1                                              # the next count is 0, 1, ... or all that is left
+        options = left + 1                                  # the next count is 0, 1, ... or all that is left
         parent = onp.repeat(onp.arange(len(rows)), options)
         next_count = onp.arange(len(parent)) - onp.repeat(onp.cumsum(options) - options, options)
         rows, left = onp.column_stack([rows[parent], next_count]), left[parent] - next_count
