@@ -76,9 +76,9 @@ def joint_on_grid(phi, points, D):
     return along(np.log(D), zbar) + log_q_y(phi, points, y) + log_q_zbar(phi, points, y, zbar), y, zbar, w
 
 
-def aggregate_entropy(phi, points, D):
-    """H(zbar) by quadrature.  -> ()"""
-    zbar, w = trapezoid(-10.0, 10.0, 81)
+def aggregate_entropy(phi, points, D, n=81):
+    """H(zbar) by quadrature on n nodes.  -> ()"""
+    zbar, w = trapezoid(-10.0, 10.0, n)
     log_q = log_aggregate(phi, points, D, zbar)
     return -np.sum(w * np.exp(log_q) * log_q)
 
