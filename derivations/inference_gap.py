@@ -26,7 +26,8 @@ def decomposition(theta, phi, X):
     yield equals(r"[\log p_\theta(x) - \mathcal L(x;\theta,\phi^*_x)]"
                  r" + [\mathcal L(x;\theta,\phi^*_x) - \mathcal L(x;\theta,\phi)]",
                  searched["approximation"] + searched["amortisation"],
-                 because="insert the bound at the best q for this x, here found by coordinate ascent", claim="ou2018.gap")
+                 because="insert the bound at the best q for this x, here found by coordinate ascent",
+                 claim="ou2018.gap")
 
     yield equals(r"\mathrm{KL}[q_{\phi^*_x} \| p_\theta(h|x)]"
                  r" + \left(\mathrm{KL}[q_\phi \| p_\theta(h|x)] - \mathrm{KL}[q_{\phi^*_x} \| p_\theta(h|x)]\right)",
