@@ -1,7 +1,7 @@
 """Joint tables, Gaussian codes and the encoder gradient: what the claims take for granted."""
 import autograd.numpy as np
 import pytest
-from autograd import grad
+from autograd import grad, jacobian
 from autograd.misc import flatten
 
 from refdgm.autoencoders import encoder_score
@@ -59,6 +59,15 @@ def test_hand_scores_are_autograd_of_the_log_encoder(seed):
     q = tables.encoder(phi, D)
     auto = grad(lambda phi: np.sum(q * signal * np.log(tables.encoder(phi, D))))(phi)
     assert distance(encoder_score.mean_score(phi, D, signal), auto) < 1e-12
+
+
+@pytest.mark.parametrize("name", ["c", "d", "log_t"])
+def test_hand_scores_are_autograd_of_gaussian_codes(name):
+    case = gauss.random_case(2)
+    phi, points = case["phi"], case["points"]
+    y, zbar = np.array([[0.3], [-1.0], [0.8]]), np.array([[0.5], [0.1], [-2.0]])
+    auto = jacobian(lambda value: gauss.log_q_zbar({**phi, name: value}, points, y, zbar))(phi[name])
+    assert distance(gauss.score_q_zbar(phi, points, y, zbar)[name], auto) < 1e-13
 
 
 @pytest.mark.parametrize("seed", range(5))

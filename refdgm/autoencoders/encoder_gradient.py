@@ -22,7 +22,7 @@ from autograd.tracer import getval
 
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
 from refdgm.models.gaussian_encoder import (aggregate_entropy, along, joint_on_grid, log_aggregate, log_p, log_q_y,
-                                            log_q_zbar, noise, random_case, sample)
+                                            log_q_zbar, noise, random_case, sample, score_q_zbar)
 from refdgm.numerics import LOG_2PI, log_sum_exp
 
 LOG_DENSITY = {"q(y|x)": lambda theta, phi, points, D, y, zbar: log_q_y(phi, points, y),
@@ -107,9 +107,7 @@ def posterior_mean_score(theta, phi, points, D, independent=False):
     q = w * np.exp(log_q)
     q_zbar = np.sum(q, axis=(0, 1))
     posterior = np.sum(q, axis=2, keepdims=True) + 0 * q if independent else q / q_zbar
-    t = np.exp(phi["log_t"])
-    r = (zbar - phi["c"] * y - phi["d"] * along(points, zbar)) / t
-    score = {"c": r * y / t, "d": r * along(points, zbar) / t, "log_t": r**2 - 1}
+    score = score_q_zbar(phi, points, y, zbar)
     return {name: np.sum(q_zbar * np.sum(posterior * score.get(name, 0.0), axis=(0, 1))) for name in phi}
 
 

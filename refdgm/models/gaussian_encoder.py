@@ -41,6 +41,13 @@ def log_q_zbar(phi, points, y, zbar):
     return normal(zbar, phi["c"] * y + phi["d"] * along(points, zbar), phi["log_t"])
 
 
+def score_q_zbar(phi, points, y, zbar):
+    """The gradient of log q(zbar|x, y) in (c, d, log_t) at fixed y and zbar.  (n, ...), (n, ...) -> dict of (n, ...)"""
+    t, x = np.exp(phi["log_t"]), along(points, zbar)
+    r = (zbar - phi["c"] * y - phi["d"] * x) / t
+    return {"c": r * y / t, "d": r * x / t, "log_t": r**2 - 1}
+
+
 def log_aggregate(phi, points, D, zbar):
     """log q(zbar), a mixture of n Gaussians; y is integrated out by hand (bachman2015 Eq. 6).  (...) -> (...)"""
     mean = phi["c"] * (phi["a"] * points + phi["b"]) + phi["d"] * points
