@@ -3,8 +3,8 @@ r"""Auxiliary variables: a richer q at the price of a divergence.
 Give the inference model one more variable, $q_\phi(a, h|x)$, and its marginal $q_\phi(h|x) = \sum_a q_\phi(a, h|x)$
 is a mixture, which can be much richer than $q_\phi(h|a,x)$. But the density of a mixture is a sum that one would rather
 not do. Attach $a$ to the generative model as well, by any conditional $r(a|x,h)$: nothing changes for $x$ and $h$, and
-the bound of the extended model needs no sum. Its price is $\mathrm{KL}[q(a|x,h) \| r(a|x,h)]$, and $r$ can be learned to
-lower it.
+the bound of the extended model needs no sum. Its price is $\mathrm{KL}[q(a|x,h) \| r(a|x,h)]$, and $r$ can be learned
+to lower it.
 """
 import autograd.numpy as np
 import numpy as onp
@@ -61,7 +61,7 @@ def bound(theta, psi):
 def two_switches(seed):
     """A posterior over two bits, (4,), with most of its mass on 00 and 11."""
     rng = onp.random.default_rng(seed)
-    corners = onp.array([1, 0, 0, 1]) * rng.dirichlet([4, 4])[[0, 0, 1, 1]]
+    corners = onp.insert(rng.dirichlet([4, 4]), 1, [0, 0])
     return {"posterior": 0.85 * corners + 0.15 * rng.dirichlet(onp.ones(4))}
 
 
