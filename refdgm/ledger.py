@@ -14,7 +14,7 @@ import tomllib
 from functools import lru_cache
 from typing import NamedTuple
 
-ROOMS = ("models", "samplers", "directed", "undirected", "autoencoders")     # packages whose modules carry CLAIMS
+ROOMS = ("divergences", "models", "samplers", "directed", "undirected", "autoencoders")     # where CLAIMS stand
 VERDICTS = ("holds", "holds-if", "misprint", "false", "definitional", "unverifiable")
 DOCUMENTS = {
     "ou2018": "Ou, A Review of Learning with Deep Generative Models (2018)",
@@ -167,5 +167,6 @@ def _line_in(path, error):
 def _modules(*rooms):
     for room in rooms:
         package = importlib.import_module(f"refdgm.{room}")
-        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+        yield package
+        for info in pkgutil.iter_modules(getattr(package, "__path__", [])):
             yield importlib.import_module(f"refdgm.{room}.{info.name}")

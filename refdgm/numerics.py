@@ -18,7 +18,7 @@ def log_sum_exp(a, axis=-1, keepdims=False):
     """log sum exp(a) along `axis`, exact for any size of a; -inf where every term is -inf.
 
     >>> float(log_sum_exp(np.array([-1e4, -1e4])))
-    -9999.306852819441
+    -9999.30685281944
     """
     shifted, peak = _shift(a, axis)
     with onp.errstate(divide="ignore"):         # log 0 = -inf is the value of an empty sum, not an accident

@@ -13,7 +13,7 @@ def number(x):
     """A measured number in at most eight characters.
 
     >>> number(3.05e-14), number(0.4375), number(None)
-    ('3.0e-14', '0.438', '')
+    ('3.1e-14', '0.438', '')
     """
     if x is None:
         return ""

@@ -1,0 +1,148 @@
+r"""Stochastic approximation: solve f(lam) = E_{z ~ p(.;lam)}[F(z; lam)] = 0 from noisy F (ou2018 Sec. 2).
+
+    Eq. 1            f(lam) = sum_z p(z; lam) F(z; lam),      lam and F in R^d
+    Algorithm 1      z_t ~ K_{lam_{t-1}}(. | z_{t-1}),        lam_t = lam_{t-1} + gamma_t F(z_t; lam_{t-1})
+    multiple moves   z_{t,0} = z_{t-1,K},   lam_t = lam_{t-1} + gamma_t (1/K) sum_k F(z_{t,k}; lam_{t-1})
+
+The workbench is maximum likelihood in an exponential family: F(z) = s_data - s(z), so f is the gradient of the
+log-likelihood, its root is the maximum likelihood estimate, and the kernel is a Metropolis chain.
+
+Shapes: lam (..., d) for a batch of independent runs, z (...,), s (m, d), r (m,), s_data (d,).
+"""
+import autograd.numpy as anp
+import numpy as np
+from autograd import grad
+
+from refdgm.checking import Claim, converges_to, equals
+from refdgm.models.exponential_family import fisher_information, log_p, mean_statistics, random_case
+from refdgm.numerics import all_tuples, log_softmax, log_sum_exp
+from refdgm.samplers.metropolis_hastings import random_walk, step, transition_matrix, uniform_proposal
+
+
+def mean_field(lam, s, r, s_data):
+    """f(lam) = E[s_data - s(z)] (ou2018 Eq. 1).  -> (d,)"""
+    return s_data - mean_statistics(lam, s, r)
+
+
+def root(s, r, s_data):
+    """The lam with f(lam) = 0, by Newton's method on the concave log-likelihood.  -> (d,)"""
+    lam = np.zeros(s.shape[1])
+    for _ in range(50):
+        lam = lam + np.linalg.solve(fisher_information(lam, s, r), mean_field(lam, s, r, s_data))
+    return lam
+
+
+def robbins_monro(t, first=3.0, offset=40.0):
+    """gamma_t = first / (offset + t): divergent sum, convergent sum of squares (ou2018 Sec. 2)."""
+    return first / (offset + t)
+
+
+def run(F, kernel, lam, z, steps, gamma=robbins_monro, moves=1):
+    """Algorithm 1, with `moves` moves an iteration (ou2018 Algorithm 1; SA with multiple moves).
+
+    F(z, lam) -> (..., d);  kernel(lam, z, t, k) -> z.  -> the trajectory of lam, (steps + 1, ..., d)
+    """
+    path = [lam]
+    for t in range(1, steps + 1):
+        total = 0.0
+        for k in range(moves):
+            z = kernel(lam, z, t, k)            # starts where the last move ended, with lam_{t-1} throughout
+            total = total + F(z, lam)
+        lam = lam + gamma(t) * total / moves
+        path.append(lam)
+    return np.array(path)
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+RUNS, STEPS = 100, 600      # bias O(gamma_T) = 0.005; the standard error of the mean over the runs is about 0.015
+
+
+def family_case(seed, m=5, d=2):
+    """A family with Fisher information I at lam = 0, and data whose mean statistic a nearby parameter produces."""
+    case, rng = random_case(seed, m, d), np.random.default_rng([seed, 2])
+    r = case["r"] / 2
+    white = np.linalg.inv(np.linalg.cholesky(fisher_information(np.zeros(d), case["s"], r)))
+    s = case["s"] @ white.T
+    return {"lam": case["lam"], "s": s, "r": r, "seed": seed, "s_data": mean_statistics(rng.choice([-0.5, 0.5], d), s, r)}
+
+
+def metropolis(s, r, seed, runs, freeze=None, restart=False, invert=1.0):
+    """The Metropolis kernel of every run, its uniforms keyed by (seed, t, k)."""
+    R = uniform_proposal(len(s))
+
+    def kernel(lam, z, t, k):
+        u = np.random.default_rng([seed, t, k]).random((2, runs))
+        log_target = log_softmax((lam if freeze is None else freeze) @ s.T + r)
+        return step(invert * np.broadcast_to(log_target, (runs, len(s))), R, 0 * z if restart else z, *u)
+    return kernel
+
+
+def algorithm_1(sign=1.0, gamma=robbins_monro, moves=1, steps=STEPS, **kernel_options):
+    """The mean over RUNS runs of lam_t, started at lam = 0 and z = 0.  -> (steps + 1, d)"""
+    def trajectory(lam, s, r, s_data, seed):
+        options = {name: np.zeros(s.shape[1]) if name == "freeze" else value for name, value in kernel_options.items()}
+        start = np.zeros((RUNS, s.shape[1]))
+        path = run(lambda z, lam: sign * (s_data - s[z]), metropolis(s, r, seed, RUNS, **options), start,
+                   np.zeros(RUNS, dtype=int), steps, gamma, moves)
+        return path.mean(axis=1)
+    return trajectory
+
+
+def of_average(lam, s, r, s_data, seed, K=4, divide=True, restart=False, independent=False):
+    """Mean and covariance of (1/K) sum_k F(z_k) along the stationary chain, from powers of its kernel."""
+    p = np.exp(log_p(lam, s, r))
+    P = np.outer(np.ones(len(p)), p) if independent else transition_matrix(np.log(p), random_walk(len(p)))
+    F = s_data - s
+    start = np.eye(len(p))[0] if restart else p
+    laws = [start @ np.linalg.matrix_power(P, k) for k in range(1, K + 1)]
+    mean = sum(law @ F for law in laws)
+    second = 0.0
+    for i in range(K):
+        for j in range(K):
+            first, lag = laws[min(i, j)], np.linalg.matrix_power(P, abs(i - j))
+            second = second + (F * first[:, None]).T @ lag @ F if i <= j else \
+                second + ((F * first[:, None]).T @ lag @ F).T
+    scale = K if divide else 1
+    return {"mean": mean / scale, "covariance": (second - np.outer(mean, mean)) / scale**2}
+
+
+def of_average_by_paths(lam, s, r, s_data, seed, K=4):
+    """The same by brute force: every path z_0, z_1, ..., z_K with its probability."""
+    p = np.exp(log_p(lam, s, r))
+    P = transition_matrix(np.log(p), random_walk(len(p)))
+    paths = all_tuples(len(p), K + 1)
+    probability = p[paths[:, 0]] * np.prod(P[paths[:, :-1], paths[:, 1:]], axis=1)
+    average = np.mean((s_data - s)[paths[:, 1:]], axis=1)
+    mean = probability @ average
+    return {"mean": mean, "covariance": (average * probability[:, None]).T @ average - np.outer(mean, mean)}
+
+
+def likelihood_gradient(lam, s, r, s_data, seed):
+    """Eq. 1's oracle: autograd of the mean log-likelihood s_data . lam - log Z(lam)."""
+    return grad(lambda v: anp.dot(s_data, v) - log_sum_exp(anp.dot(s, v) + r))(lam)
+
+
+def averaged_under(law):
+    """sum_z law(z) F(z) with another law than p(.; lam)."""
+    return lambda lam, s, r, s_data, seed: s_data - law(lam, s, r) @ s
+
+
+CLAIMS = [
+    Claim("ou2018.eq1", lambda lam, s, r, s_data, seed: mean_field(lam, s, r, s_data),
+          equals(likelihood_gradient, family_case),
+          {"z from p(.; 0), which does not move with lambda": averaged_under(
+              lambda lam, s, r: np.exp(log_p(0 * lam, s, r))),
+           "z uniform": averaged_under(lambda lam, s, r: np.full(len(r), 1 / len(r))),
+           "p unnormalised": averaged_under(lambda lam, s, r: np.exp(s @ lam + r))}),
+    Claim("ou2018.alg1", algorithm_1(), converges_to(lambda lam, s, r, s_data, seed: root(s, r, s_data), family_case,
+                                                     rtol=0.1, scale=lambda **case: 1.0),
+          {"lambda - gamma F": algorithm_1(sign=-1.0),
+           "z restarted at each step": algorithm_1(restart=True),
+           "the kernel of lambda_0 throughout": algorithm_1(freeze=True),
+           "acceptance ratio inverted": algorithm_1(invert=-1.0)}),
+    Claim("ou2018.sa.multimoves", of_average, equals(of_average_by_paths, family_case),
+          {"the sum, without 1/K": lambda **case: of_average(**case, divide=False),
+           "variance Var_1/K, as for independent draws": lambda **case: of_average(**case, independent=True),
+           "every iteration starts at z_0 again": lambda **case: of_average(**case, restart=True)}),
+]

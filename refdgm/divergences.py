@@ -1,0 +1,121 @@
+r"""Divergences between distributions on a finite set, and the variational bound on an f-divergence.
+
+    H[p] = -sum p log p                                              (ou2018 Notations, Sec. 1)
+    KL[p||q] = sum p log p/q     inclusive (forward) for the target p; KL[q||p] is exclusive (reverse)
+    JS[p||q] = KL[p||m]/2 + KL[q||m]/2,  m = (p + q)/2
+    KLsym[p||q] = (KL[p||q] + KL[q||p]) / 2
+    D_f[p||q] = sum q f(p/q) >= F_f(T) = sum p T - sum q f*(T)       (ou2018 Eqs. 26-27)
+
+Shapes: p, q, T (n,). Everything is in nats.
+"""
+from collections.abc import Callable
+from typing import NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+
+from refdgm.checking import Claim, equals, is_at_most
+from refdgm.numerics import entropy, gaussian_log_prob, kl, trapezoid
+
+
+def js(p, q):
+    """JS[p||q] in nats, at most log 2 (ou2018 Notations, Sec. 1).  (n,), (n,) -> ()"""
+    m = (p + q) / 2
+    return kl(p, m) / 2 + kl(q, m) / 2
+
+
+def kl_symmetric(p, q):
+    """KLsym[p||q], half of Jeffreys' divergence (ou2018 Notations, Sec. 1).  (n,), (n,) -> ()"""
+    return (kl(p, q) + kl(q, p)) / 2
+
+
+class FDivergence(NamedTuple):
+    """A convex f with f(1) = 0, its derivative, and its conjugate f*(t) = sup_u ut - f(u)."""
+    f: Callable
+    derivative: Callable
+    conjugate: Callable
+
+
+F_DIVERGENCES = {
+    "kl": FDivergence(lambda u: u * np.log(u), lambda u: 1 + np.log(u), lambda t: np.exp(t - 1)),
+    "reverse kl": FDivergence(lambda u: -np.log(u), lambda u: -1 / u, lambda t: -1 - np.log(-t)),
+    "pearson": FDivergence(lambda u: (u - 1)**2, lambda u: 2 * (u - 1), lambda t: t + t**2 / 4),
+    "gan": FDivergence(lambda u: u * np.log(u) - (u + 1) * np.log((u + 1) / 2), lambda u: np.log(2 * u / (u + 1)),
+                       lambda t: -np.log(2 - np.exp(t))),
+}
+
+
+def f_divergence(name, p, q):
+    """D_f[p||q] = sum q f(p/q) (ou2018 Eq. 26).  (n,), (n,) -> ()"""
+    return np.sum(q * F_DIVERGENCES[name].f(p / q))
+
+
+def f_bound(name, p, q, T):
+    """F_f(T) = E_p[T] - E_q[f*(T)] <= D_f[p||q], tight at T = f'(p/q) (ou2018 Eq. 27).  (n,), (n,), (n,) -> ()"""
+    return np.sum(p * T) - np.sum(q * F_DIVERGENCES[name].conjugate(T))
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def random_pair(seed, n=5):
+    """Two different distributions without zeros, and factors u by which a guess of p/q is off."""
+    rng = onp.random.default_rng(seed)
+    return {"p": rng.dirichlet(onp.ones(n)), "q": rng.dirichlet(onp.ones(n)), "u": onp.exp(rng.normal(size=n) / 10)}
+
+
+def normal_case(seed):
+    rng = onp.random.default_rng(seed)
+    return {"mean": rng.normal(), "std": rng.gamma(4.0) / 4}
+
+
+def normal_entropy_by_quadrature(mean, std, power=1):
+    """-int q^power log q for N(mean, std^2)."""
+    x, w = trapezoid(mean - 40 * std, mean + 40 * std, 2001)
+    log_q = gaussian_log_prob(x[:, None], mean, std**2)
+    return -onp.sum(w * onp.exp(power * log_q) * log_q)
+
+
+def kl_by_states(p, q):
+    return sum(a * (onp.log(a) - onp.log(b)) for a, b in zip(p, q))
+
+
+def both_directions(p, q, u):
+    return onp.array([kl(p, q), kl(q, p)])
+
+
+def bounds(p, q, u, swapped=False):
+    """F_f at T = f'(a nearly right ratio), for each f; every such T lies in the domain of f*."""
+    a, b = (q, p) if swapped else (p, q)
+    return onp.array([f_bound(name, a, b, d.derivative(u * a / b)) for name, d in F_DIVERGENCES.items()])
+
+
+def divergences(p, q, u):
+    return onp.array([f_divergence(name, p, q) for name in F_DIVERGENCES])
+
+
+CLAIMS = [
+    Claim("ou2018.sym.entropy", lambda mean, std: onp.log(std * onp.sqrt(2 * onp.pi * onp.e)),
+          equals(normal_entropy_by_quadrature, normal_case, method="quadrature"),
+          {"sign: int q log q": lambda **c: -normal_entropy_by_quadrature(**c),
+           "q^2 log q": lambda **c: normal_entropy_by_quadrature(**c, power=2),
+           "variance for standard deviation": lambda mean, std: onp.log(std**2 * onp.sqrt(2 * onp.pi * onp.e))}),
+    Claim("ou2018.sym.kl_names", both_directions,
+          equals(lambda p, q, u: onp.array([kl_by_states(p, q), kl_by_states(q, p)]), random_pair),
+          {"the names exchanged": lambda p, q, u: both_directions(q, p, u),
+           "KL[p||q] = sum q log q/p": lambda p, q, u: onp.array([kl(q, p), kl(q, p)]),
+           "symmetric": lambda p, q, u: onp.array([kl_symmetric(p, q)] * 2)}),
+    Claim("ou2018.sym.js", lambda p, q, u: js(p, q),
+          equals(lambda p, q, u: entropy((p + q) / 2) - entropy(p) / 2 - entropy(q) / 2, random_pair),
+          {"without the factors 1/2": lambda p, q, u: 2 * js(p, q),
+           "KL from the mixture": lambda p, q, u: (kl((p + q) / 2, p) + kl((p + q) / 2, q)) / 2,
+           "self-normalised: minus 2 log 2": lambda p, q, u: 2 * js(p, q) - 2 * onp.log(2)}),
+    Claim("ou2018.sym.klsym", lambda p, q, u: kl_symmetric(p, q),
+          equals(lambda p, q, u: onp.sum((p - q) * onp.log(p / q)) / 2, random_pair),
+          {"Jeffreys' divergence, without 1/2": lambda p, q, u: 2 * kl_symmetric(p, q),
+           "one direction only": lambda p, q, u: kl(p, q),
+           "Jensen-Shannon": lambda p, q, u: js(p, q)}),
+    Claim("ou2018.sym.Ff_bound", bounds, is_at_most(divergences, random_pair),
+          {"a bound on D_f[q||p]": lambda **c: bounds(**c, swapped=True),
+           "an upper bound": lambda p, q, u: 2 * divergences(p, q, u) - bounds(p, q, u),
+           "equality for every T": divergences}),
+]

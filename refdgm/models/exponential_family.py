@@ -1,0 +1,98 @@
+r"""A discrete exponential family, and the Fisher equality: the score has mean zero (ou2018 Sec. 1).
+
+    p(z; lam) = exp(lam . s(z) + r(z)) / Z(lam),   z in {0..m-1}
+    score     d/dlam log p(z; lam) = s(z) - E[s],    E[score] = 0
+
+Shapes: lam (d,), sufficient statistics s (m, d), log reference r (m,). The smallest family with a parameter vector,
+an intractable-looking Z and everything summable: the workbench of stochastic approximation.
+"""
+from collections.abc import Callable
+from typing import NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+from autograd import make_jvp
+
+from refdgm.checking import Claim, vanishes
+from refdgm.numerics import gaussian_log_prob, log_softmax, softmax, trapezoid
+
+
+def log_p(lam, s, r):
+    """log p(z; lam) for every z.  (d,), (m, d), (m,) -> (m,)"""
+    return log_softmax(np.dot(s, lam) + r)
+
+
+def score(lam, s, r):
+    """d/dlam log p(z; lam) for every z: s(z) - E[s].  -> (m, d)"""
+    return s - onp.dot(softmax(onp.dot(s, lam) + r), s)
+
+
+def mean_statistics(lam, s, r):
+    """E[s] under p(.; lam).  -> (d,)"""
+    return np.dot(softmax(np.dot(s, lam) + r), s)
+
+
+def fisher_information(lam, s, r):
+    """The covariance of s, which is minus the mean Hessian of log p and the Hessian of log Z.  -> (d, d)"""
+    p, g = onp.exp(log_p(lam, s, r)), score(lam, s, r)
+    return (p[:, None] * g).T @ g
+
+
+def random_case(seed, m=5, d=2):
+    """A random parameter and family."""
+    rng = onp.random.default_rng(seed)
+    return {"lam": rng.normal(size=d), "s": rng.normal(size=(m, d)), "r": rng.normal(size=m)}
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+class Family(NamedTuple):
+    """Any density: log_p(theta, x) at the nodes x, with the weights that turn a sum over x into an integral."""
+    log_p: Callable
+    theta: onp.ndarray
+    x: onp.ndarray
+    w: onp.ndarray
+
+
+def scores(family):
+    """d/dtheta_i log p(x; theta) at every node, by forward differentiation.  -> (d, nodes)"""
+    slope = make_jvp(lambda theta: family.log_p(theta, family.x))(family.theta)
+    return onp.stack([slope(direction)[1] for direction in onp.eye(len(family.theta))])
+
+
+def expected_score(families, off=0.0, power=1, root=1.0):
+    """E[d/dtheta log p(x; theta)] of each family (ou2018 Mathematical Properties, Sec. 1).  -> (sum of d,)"""
+    return onp.concatenate([scores(f)**power @ (f.w * onp.exp(root * f.log_p(f.theta + off, f.x))) for f in families])
+
+
+def regular_case(seed):
+    """A discrete family, and a bimodal one on the line whose scale and skewness are the parameters."""
+    c, rng = random_case(seed), onp.random.default_rng([seed, 1])
+    line = trapezoid(-60, 60, 6001)
+
+    def log_mixture(theta, x):
+        scale = np.exp(theta[0])
+        parts = [gaussian_log_prob(x[:, None], 0.0, scale**2), gaussian_log_prob(x[:, None], theta[1], scale**2 / 4)]
+        return np.logaddexp(parts[0] + np.log(0.6), parts[1] + np.log(0.4))
+    return {"families": [Family(lambda lam, z: log_p(lam, c["s"], c["r"]), c["lam"], onp.arange(5), onp.ones(5)),
+                         Family(log_mixture, rng.normal(size=2) / 3, *line)]}
+
+
+def moving_support_case(seed):
+    """U(0, theta): the support moves with the parameter, and the mean score is -1/theta."""
+    theta = onp.random.default_rng(seed).gamma(3.0, size=1)
+    return {"families": [Family(lambda t, x: -np.log(t) + 0 * x, theta, *trapezoid(0, theta[0], 11))]}
+
+
+def score_size(families):
+    """The largest mean absolute score."""
+    return max(onp.max(onp.abs(scores(f)) @ (f.w * onp.exp(f.log_p(f.theta, f.x)))) for f in families)
+
+
+CLAIMS = [
+    Claim("ou2018.fisher", expected_score, vanishes(score_size, regular_case, method="quadrature"),
+          {"expectation under another parameter": lambda families: expected_score(families, off=0.1),
+           "the squared score: its mean is the Fisher information": lambda families: expected_score(families, power=2),
+           "expectation under sqrt p": lambda families: expected_score(families, root=0.5)},
+          without=vanishes(score_size, moving_support_case, method="quadrature")),
+]

@@ -1,0 +1,52 @@
+r"""Metropolis-Hastings on a finite space: a pure step that takes its uniforms, and its exact transition matrix.
+
+    propose z' ~ R(z, .),  accept with probability min(1, p(z') R(z', z) / (p(z) R(z, z')))
+
+p may be unnormalised. The step takes its randomness as arguments, so it serves one chain or many at once, each with
+its own target, and repeats itself exactly.
+
+Shapes: log_p (..., m) over the states, one row a chain; proposal R (m, m), rows sum to one; z (...,) integer states.
+"""
+import numpy as np
+
+from refdgm import validation as valid
+
+
+def random_walk(m):
+    """The proposal that steps one state up or down on a line of m states, and stays at an end.  -> (m, m)"""
+    R = (np.eye(m, k=1) + np.eye(m, k=-1)) / 2
+    return R + np.diag(1.0 - R.sum(axis=1))
+
+
+def uniform_proposal(m):
+    """The proposal that takes every one of m states alike.  -> (m, m)"""
+    return np.full((m, m), 1 / m)
+
+
+def log_ratio(log_p, R, z, z_new):
+    """log p(z')R(z', z) / (p(z)R(z, z')).  (..., m), (m, m), (...,), (...,) -> (...)"""
+    log_p_new, log_p_old = (np.take_along_axis(log_p, i[..., None], axis=-1)[..., 0] for i in (z_new, z))
+    return log_p_new - log_p_old + np.log(R[z_new, z]) - np.log(R[z, z_new])
+
+
+def step(log_p, R, z, u_propose, u_accept):
+    """One move of every chain, with its two uniforms.  (..., m), (m, m), (...,), (...,), (...,) -> (...)"""
+    z_new = np.sum(np.cumsum(R, axis=1)[z] <= u_propose[..., None], axis=-1)
+    z_new = np.minimum(z_new, len(R) - 1)           # a cumulated sum that ends a rounding below 1
+    return np.where(np.log(u_accept) < log_ratio(log_p, R, z, z_new), z_new, z)
+
+
+def transition_matrix(log_p, R):
+    """The exact kernel K(z, z') for one target log_p (m,).  -> (m, m)
+
+    Raises ValueError unless R is a transition matrix.
+    """
+    valid.distribution("each row of the proposal R", R, axis=1)
+    K = np.zeros_like(R)
+    z, z_new = np.nonzero(R)
+    targets = np.broadcast_to(log_p, (len(z), len(log_p)))
+    backward_possible = R[z_new, z] > 0
+    z, z_new, targets = z[backward_possible], z_new[backward_possible], targets[backward_possible]
+    K[z, z_new] = R[z, z_new] * np.exp(np.minimum(0.0, log_ratio(targets, R, z, z_new)))
+    np.fill_diagonal(K, 0.0)
+    return K + np.diag(1.0 - K.sum(axis=1))
