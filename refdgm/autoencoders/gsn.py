@@ -115,17 +115,13 @@ def mean_of_log(theta, phi, D):
     return np.sum(marginal(encoder(phi, D), X, *Z) * np.log(encoder_conditionals(phi)[-1]), axis=(X, *Z), keepdims=True)
 
 
-def entropy(D):
-    return -np.sum(D * np.log(D))
-
-
 def plus(f, sign, g):
     """f + sign * g of the same arguments."""
     return lambda theta, phi, D: f(theta, phi, D) + sign * g(theta, phi, D)
 
 
 def data_entropy(theta, phi, D):
-    return entropy(D)
+    return -np.sum(D * np.log(D))
 
 
 def code_information(theta, phi, D):
