@@ -5,8 +5,8 @@ estimates the phi-gradient of the bound I_K(x) = E[log p_hat] (ou2018 Eq. 15) by
 
     sum_k (log p_hat - b_k - wbar_k) dlog q(h_k|x)/dphi
 
-The term in wbar is dlog p_hat/dphi. The mean is right for every baseline b_k that does not look at h_k. NVIL's look at x
-alone and are learned. VIMCO's are log p_hat once more with w_k replaced by a mean of the other weights: nothing is
+The term in wbar is dlog p_hat/dphi. The mean is right for every baseline b_k that does not look at h_k. NVIL's look at
+x alone and are learned. VIMCO's are log p_hat once more with w_k replaced by a mean of the other weights: nothing is
 learned, and each draw is judged by what it adds to the others.
 
 Shapes: examples X (B, D), draws h (..., B, K, H), log_w (..., B, K). The mean is a sum over all 2**(B K H) draws.
