@@ -79,7 +79,7 @@ def test_the_grids_resolve_every_density(seed):
     assert abs(np.sum(w * np.exp(log_q)) - 1) < 1e-12
     assert distance(q_zbar, np.exp(gauss.log_aggregate(phi, points, D, zbar[0, 0]))) < 1e-12
     eps, eta, weights = gauss.noise()
-    coarse, fine = [gauss.aggregate_entropy(phi, points, D, n) for n in (81, 401)]
+    coarse, fine = [gauss.aggregate_entropy(phi, points, D, n) for n in (89, 401)]
     assert abs(np.sum(weights) - 1) < 1e-13 and abs(coarse - fine) < 1e-12
 
 

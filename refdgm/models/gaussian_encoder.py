@@ -71,7 +71,7 @@ def noise(n=45, reach=8.5):
     return e[:, None], e[None, :], w[:, None] * w
 
 
-def grid(n_y=53, n_zbar=61, reach_y=9.0, reach_zbar=9.0):
+def grid(n_y=53, n_zbar=69, reach_y=9.0, reach_zbar=11.0):
     """A fixed grid over (y, zbar), which does not move with phi.  -> (1, n_y, 1), (1, 1, n_zbar), (n_y, n_zbar)"""
     (y, w_y), (zbar, w_zbar) = trapezoid(-reach_y, reach_y, n_y), trapezoid(-reach_zbar, reach_zbar, n_zbar)
     return y[None, :, None], zbar[None, None, :], w_y[:, None] * w_zbar
@@ -83,9 +83,9 @@ def joint_on_grid(phi, points, D):
     return along(np.log(D), zbar) + log_q_y(phi, points, y) + log_q_zbar(phi, points, y, zbar), y, zbar, w
 
 
-def aggregate_entropy(phi, points, D, n=81):
+def aggregate_entropy(phi, points, D, n=89):
     """H(zbar) by quadrature on n nodes.  -> ()"""
-    zbar, w = trapezoid(-10.0, 10.0, n)
+    zbar, w = trapezoid(-11.0, 11.0, n)
     log_q = log_aggregate(phi, points, D, zbar)
     return -np.sum(w * np.exp(log_q) * log_q)
 
