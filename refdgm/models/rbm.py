@@ -76,7 +76,7 @@ def log_marginal_table(theta):
 # ---- gradients by hand ----------------------------------------------------------------
 
 def grad_log_z(theta, x):
-    """The gradient of log Z_x = -F(x): x sigma(w'x + c)' in w (bachman2015 Eq. 43).  (..., D) -> dict of (..., *leaf)"""
+    """The gradient of log Z_x = -F(x): x sigma(w'x + c)' in w (bachman2015 Eq. 43).  -> dict of (..., *leaf)"""
     return _statistics(theta, x, sigmoid(hidden_logits(theta, x)))
 
 
@@ -179,7 +179,8 @@ CLAIMS = [
           equals(lambda theta, x: boltzmann(theta) / onp.sum(boltzmann(theta), axis=1, keepdims=True), random_case),
           {"the energy printed with +": hidden_given_visible(lambda theta, x: -hidden_logits(theta, x)),
            "+-1 units: twice the log-odds": hidden_given_visible(lambda theta, x: 2 * hidden_logits(theta, x)),
-           "visible units numbered backwards": hidden_given_visible(lambda theta, x: hidden_logits(theta, x[:, ::-1]))}),
+           "visible units numbered backwards":
+               hidden_given_visible(lambda theta, x: hidden_logits(theta, x[:, ::-1]))}),
     Claim("bachman2015.eq42", lambda theta, x: theta["w"].T @ x[..., None],
           equals(lambda theta, x: hidden_log_odds(theta, x)[..., None], random_case),
           {"-w'x": lambda theta, x: -(theta["w"].T @ x[..., None]),

@@ -3,8 +3,8 @@ r"""Contrastive divergence from the ends of a Gibbs trajectory (bachman2015 Eqs.
 Forwards over backwards, everything along a trajectory cancels but the partition functions of its two ends:
 
     Eq. 37      log q(z_0, ..., x_k|x_0) / p(x_0, ..., z_{k-1}|x_k) = log Z_{x_k} - log Z_{x_0}
-    Eqs. 40-41                                                   = F(x_0) - F(x_k),  F(x) = -sum_j log(1 + exp(ztilde_j))
-    Eq. 43      its gradient in w                                = x_k sigma(ztilde_k)' - x_0 sigma(ztilde_0)'
+    Eqs. 40-41     = F(x_0) - F(x_k),   F(x) = -sum_j log(1 + exp(ztilde_j)),   ztilde = w'x
+    Eq. 43      its gradient in w = x_k sigma(ztilde_k)' - x_0 sigma(ztilde_0)'
 
 Minus the last line is one draw of the CD-k update. The estimators take x_0 and x_k (..., D), or a Trajectory, as
 arguments, so their means are sums over all trajectories. Biases, elided in the paper, are kept wherever theta has them.
@@ -113,14 +113,14 @@ def contracted(leaves):
     return lambda theta, x0, xk, c: weighted_sum(c, leaves(theta, x0, xk))
 
 
-def outer(theta, x, h):
-    return {"w": x[..., :, None] * h[..., None, :]}
+def outer(x, h):
+    return x[..., :, None] * h[..., None, :]
 
 
-def last_and_first(statistic):
-    """statistic(x_k) - statistic(x_0)."""
-    return lambda theta, x0, xk: {name: leaf - statistic(theta, x0)[name]
-                                  for name, leaf in statistic(theta, xk).items()}
+def with_hidden(h):
+    """Eq. 43 in w with another h(theta, x) in the place of sigma(ztilde)."""
+    return contracted(lambda theta, x0, xk: {**gradient(theta, x0, xk),
+                                             "w": outer(xk, h(theta, xk)) - outer(x0, h(theta, x0))})
 
 
 def at_ends(estimator):
@@ -210,14 +210,10 @@ CLAIMS = [
     Claim("bachman2015.eq43", contracted(gradient),
           is_gradient_of(lambda c, **pair: np.sum(c * difference_by_table(**pair)), "theta", pair_case),
           {"the update's sign": contracted(update),
-           "sigma(1 - sigma)": contracted(lambda theta, x0, xk: {**gradient(theta, x0, xk), **last_and_first(
-               lambda theta, x: outer(theta, x, sigmoid(rbm.hidden_logits(theta, x))
-                                      * sigmoid(-rbm.hidden_logits(theta, x))))(theta, x0, xk)}),
-           "hidden bits in place of their means": contracted(lambda theta, x0, xk: {
-               **gradient(theta, x0, xk), **last_and_first(lambda theta, x: outer(
-                   theta, x, 1.0 * (rbm.hidden_logits(theta, x) > 0)))(theta, x0, xk)}),
-           "sigma of the first state for both": contracted(lambda theta, x0, xk: {
-               **gradient(theta, x0, xk), "w": outer(theta, xk - x0, sigmoid(rbm.hidden_logits(theta, x0)))["w"]})}),
+           "sigma(1 - sigma)": with_hidden(lambda theta, x: sigmoid(rbm.hidden_logits(theta, x))
+                                           * sigmoid(-rbm.hidden_logits(theta, x))),
+           "hidden bits in place of their means": with_hidden(lambda theta, x: 1.0 * (rbm.hidden_logits(theta, x) > 0)),
+           "the hidden bias left out": with_hidden(lambda theta, x: sigmoid(x @ theta["w"]))}),
     Claim("bachman2015.eq43_cd", mean_over_trajectories(at_ends(gradient)),
           equals(negative(sampled_pairs_by_table), gibbs.random_case),
           {"with the sign of Eq. 44": mean_over_trajectories(at_ends(update)),
@@ -225,7 +221,7 @@ CLAIMS = [
            "a trajectory one step short": mean_over_trajectories(
                lambda theta, tau: gradient(theta, tau.x[:, 0], tau.x[:, -2])),
            "z_0 kept in the negative phase": mean_over_trajectories(lambda theta, tau: {
-               **gradient(theta, tau.x[:, 0], tau.x[:, -1]), "w": outer(theta, tau.x[:, -1] - tau.x[:, 0], tau.z[:, 0])["w"]})}),
+               **gradient(theta, tau.x[:, 0], tau.x[:, -1]), "w": outer(tau.x[:, -1] - tau.x[:, 0], tau.z[:, 0])})}),
     Claim("bachman2015.eq44_partial",
           moments(lambda theta, x, q: sigmoid(rbm.hidden_logits(theta, x)), lambda h: h * (1 - h)),
           equals(moments_by_table, gibbs.random_case),
