@@ -4,7 +4,7 @@ import pytest
 from autograd import elementwise_grad, jacobian
 
 from refdgm.checking import distance
-from refdgm.directed import auxiliary, avb, concrete, flows, implicit_posterior, inverse_autoregressive_flow
+from refdgm.directed import auxiliary, avb, concrete, expressive, flows, implicit_posterior, inverse_autoregressive_flow
 from refdgm.directed import straight_through as st
 from refdgm.models.tables import log_likelihood
 from refdgm.numerics import gauss_legendre
@@ -73,3 +73,9 @@ def test_gauss_legendre():
     assert onp.sum(w) == pytest.approx(4, rel=1e-14)
     with pytest.raises(ValueError, match="must run upwards"):
         gauss_legendre(1.0, 1.0, 5)
+
+
+def test_blocks_must_cover_the_latents():
+    theta = expressive.random_case(0)["theta"]
+    with pytest.raises(ValueError, match="each of the 3 latents once"):
+        expressive.smallest_gap(theta, [[0, 1], [1, 2]])

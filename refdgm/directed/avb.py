@@ -30,9 +30,9 @@ def elbo(theta, phi, log_prior, p_data):
 
 
 def discriminator_objective(V, phi, log_prior, p_data):
-    """How well sigma(V) tells draws of p~ q from draws of p~ p(h) (ou2018 Eq. 12).  -> ()"""
+    """How well sigma(V) tells draws of p~ q from draws of p~ p(h); 1 - sigma(V) = sigma(-V) (ou2018 Eq. 12).  -> ()"""
     data_and_prior = p_data[:, None] * np.exp(log_prior)
-    return np.sum(data_and_q(phi, p_data) * log_sigmoid(V) + data_and_prior * np.log(1 - sigmoid(V)))
+    return np.sum(data_and_q(phi, p_data) * log_sigmoid(V) + data_and_prior * log_sigmoid(-V))
 
 
 def optimal_discriminator(phi, log_prior):
@@ -98,10 +98,22 @@ def stale_case(seed):
     return {**case, "phi_old": phi_old, "V": optimal_discriminator(phi_old, case["log_prior"])}
 
 
-# ---- claims: every function takes the whole case, and names what it uses ---------------
+# ---- claims: every function takes the whole case and names what it uses -----------------
 
 def bound(theta, phi, log_prior, p_data, **_):
     return elbo(theta, phi, log_prior, p_data)
+
+
+def plugged_in(theta, phi, V, p_data, **_):
+    return avb_objective(theta, phi, V, p_data)
+
+
+def frozen_grad_theta(theta, phi, p_data, **_):
+    return grad_theta(theta, phi, p_data)
+
+
+def frozen_grad_phi(theta, phi, V, p_data, **_):
+    return grad_phi(theta, phi, V, p_data)
 
 
 def evidence_less_kl(theta, phi, log_prior, p_data, **_):
@@ -115,94 +127,88 @@ def bound_with_learned_prior(theta, phi, p_data, **_):
 
 
 def bound_pulled_to_old(theta, phi, log_prior, p_data, phi_old, pull=1.0, **_):
-    """L + E_p~ KL(q || q_old): nothing holds q up against collapse but the prior and what q once was."""
+    """L + E_p~ KL(q || q_old): what phi ascends while psi stays where it was."""
     away = np.sum(data_and_q(phi, p_data) * (log_q(phi) - log_q(phi_old)))
     return elbo(theta, phi, log_prior, p_data) + pull * away
 
 
-def objective_at(V_of):
-    return lambda theta, phi, V, log_prior, p_data: avb_objective(theta, phi, V_of(phi, V, log_prior), p_data)
-
-
-def grad_phi_at(V_of):
-    return lambda theta, phi, V, log_prior, p_data, **_: grad_phi(theta, phi, V_of(phi, V, log_prior), p_data)
-
-
-def slope_under(weights):
+def mean_slope_under(weights):
     return lambda theta, phi, log_prior, **_: np.sum(
         weights(theta, phi, log_prior)[..., None, None] * _slope(phi, log_prior), axis=1)
 
 
-def as_it_is(phi, V, log_prior):
-    return V
+def given(formula, **wrong):
+    """The formula with some of its arguments replaced: name=function of the whole case."""
+    return lambda **case: formula(**{**case, **{name: replace(**case) for name, replace in wrong.items()}})
 
 
-def sign_turned(phi, V, log_prior):
+def labels_exchanged(V, **_):
     return -V
 
 
-def probability(phi, V, log_prior):
+def probability_for_logit(V, **_):
     return sigmoid(V)
+
+
+def summed(p_data, **_):
+    return np.ones(len(p_data))
+
+
+def uniform(p_data, **_):
+    return np.ones(len(p_data)) / len(p_data)
 
 
 CLAIMS = [
     Claim("ou2018.eq11", bound, equals(evidence_less_kl, random_case),
-          {"+ log q": lambda theta, phi, log_prior, p_data, V: np.sum(
-              data_and_q(phi, p_data) * (log_prior + log_q(phi) + log_likelihood(theta))),
-           "no log p(h)": lambda theta, phi, log_prior, p_data, V: np.sum(
-              data_and_q(phi, p_data) * (log_likelihood(theta) - log_q(phi))),
-           "the prior counted twice, log p(x, h) for log p(x|h)": lambda theta, phi, log_prior, p_data, V: np.sum(
-              data_and_q(phi, p_data) * (2 * log_prior - log_q(phi) + log_likelihood(theta))),
-           "summed over x instead of averaged": lambda theta, phi, log_prior, p_data, V: elbo(
-              theta, phi, log_prior, np.ones(len(p_data)))}),
+          {"+ log q": lambda phi, p_data, **c: bound(phi=phi, p_data=p_data, **c) + 2 * np.sum(
+              data_and_q(phi, p_data) * log_q(phi)),
+           "no log p(h)": given(bound, log_prior=lambda log_prior, **_: 0 * log_prior),
+           "log p(x, h) for log p(x|h), the prior counted twice": given(bound, log_prior=lambda log_prior, **_: (
+               2 * log_prior)),
+           "summed over x instead of averaged": given(bound, p_data=summed)}),
     Claim("ou2018.eq12", lambda theta, phi, V, log_prior, p_data: optimal_discriminator(phi, log_prior),
           minimises(lambda theta, phi, V, log_prior, p_data: -discriminator_objective(V, phi, log_prior, p_data),
                     "V", random_case),
-          {"labels exchanged": lambda V, **_: -V,
-           "the probability instead of its logit": lambda V, **_: sigmoid(V),
+          {"labels exchanged": labels_exchanged,
+           "the probability instead of its logit": probability_for_logit,
            "log q alone": lambda phi, **_: log_q(phi),
            "the ratio to the posterior": lambda theta, phi, log_prior, **_: (
                log_q(phi) - log_softmax(log_prior + log_likelihood(theta))),
            "p~(x) in the first law only": lambda V, p_data, **_: V + np.log(p_data)[:, None]}),
-    Claim("ou2018.eq13", objective_at(as_it_is), equals(evidence_less_kl, random_case),
-          {"+V": objective_at(sign_turned),
-           "the probability instead of its logit": objective_at(probability),
-           "no log p(x|h)": lambda theta, phi, V, log_prior, p_data: np.sum(data_and_q(phi, p_data) * -V),
-           "V a little off its optimum": objective_at(lambda phi, V, log_prior: V + 0.1 * np.sin(log_q(phi)))}),
-    Claim("ou2018.fn8.theta", lambda theta, phi, p_data, **_: grad_theta(theta, phi, p_data),
-          is_gradient_of(bound, "theta", random_case),
-          {"score of log p(x, h)": lambda theta, phi, p_data, **_: weighted_sum(
+    Claim("ou2018.eq13", plugged_in, equals(evidence_less_kl, random_case),
+          {"+V": given(plugged_in, V=labels_exchanged),
+           "the probability instead of its logit": given(plugged_in, V=probability_for_logit),
+           "V a little off its optimum": given(plugged_in, V=lambda V, **_: V + 0.1 * np.sin(V)),
+           "no log p(x|h)": lambda phi, V, p_data, **_: np.sum(data_and_q(phi, p_data) * -V)}),
+    Claim("ou2018.fn8.theta", frozen_grad_theta, is_gradient_of(bound, "theta", random_case),
+          {"the score of log p(x, h)": lambda theta, phi, p_data, **_: weighted_sum(
               data_and_q(phi, p_data), tables.score_theta(theta)),
-           "averaged over the posterior": lambda theta, phi, log_prior, p_data, V: weighted_sum(
+           "averaged over the posterior": lambda theta, log_prior, p_data, **_: weighted_sum(
               p_data[:, None] * softmax(log_prior + log_likelihood(theta)), score_likelihood(theta)),
-           "no p~": lambda theta, phi, p_data, **_: grad_theta(theta, phi, np.ones(len(p_data)) / len(p_data))},
+           "uniform p~": given(frozen_grad_theta, p_data=uniform)},
           without=is_gradient_of(bound_with_learned_prior, "theta", learned_prior_case)),
-    Claim("ou2018.fn8.phi", grad_phi_at(as_it_is), is_gradient_of(bound, "phi", random_case),
-          {"labels exchanged": grad_phi_at(sign_turned),
-           "the probability instead of its logit": grad_phi_at(probability),
+    Claim("ou2018.fn8.phi", frozen_grad_phi, is_gradient_of(bound, "phi", random_case),
+          {"labels exchanged": given(frozen_grad_phi, V=labels_exchanged),
+           "the probability instead of its logit": given(frozen_grad_phi, V=probability_for_logit),
            "through V only, no score": lambda phi, log_prior, p_data, **_: {
                "q": -np.sum(p_data[:, None, None] * mean_slope_of_discriminator(phi, log_prior), axis=0)},
-           "no log p(x|h)": lambda theta, phi, V, p_data, **_: weighted_sum(
-               -data_and_q(phi, p_data) * V, score_phi(phi))},
+           "no log p(x|h)": lambda phi, V, p_data, **_: weighted_sum(-data_and_q(phi, p_data) * V, score_phi(phi))},
           without=is_gradient_of(bound, "phi", any_discriminator_case)),
-    Claim("ou2018.fn8.ptilde", grad_phi_at(as_it_is),
-          is_gradient_of(lambda theta, phi, V, log_prior, p_data: avb_objective(theta, phi, V, p_data),
-                         "phi", any_discriminator_case),
-          {"the gradient in (theta, phi)": lambda theta, phi, V, p_data, **_: {
-              **grad_theta(theta, phi, p_data), **grad_phi(theta, phi, V, p_data)},
-           "uniform p~": lambda theta, phi, V, p_data, **_: grad_phi(theta, phi, V, np.ones(len(V)) / len(V)),
-           "any V taken for the optimal one": lambda theta, phi, V, log_prior, p_data: grad(
-               lambda p: elbo(theta, p, log_prior, p_data))(phi)},
-          printed=lambda theta, phi, V, **_: grad_phi(theta, phi, V, np.ones(len(V)))),     # E_q alone weighs no x
+    Claim("ou2018.fn8.ptilde", frozen_grad_phi, is_gradient_of(plugged_in, "phi", any_discriminator_case),
+          {"the gradient in (theta, phi)": lambda **c: {**frozen_grad_theta(**c), **frozen_grad_phi(**c)},
+           "uniform p~": given(frozen_grad_phi, p_data=uniform),
+           "any V taken for the optimal one": given(
+               frozen_grad_phi, V=lambda phi, log_prior, **_: optimal_discriminator(phi, log_prior))},
+          printed=given(frozen_grad_phi, p_data=summed)),       # an expectation under q alone does not weigh the x
     Claim("ou2018.fn8.prop2", lambda phi, log_prior, **_: mean_slope_of_discriminator(phi, log_prior),
           vanishes(lambda phi, log_prior, **_: np.mean(np.abs(_slope(phi, log_prior))), random_case),
-          {"under p(h)": slope_under(lambda theta, phi, log_prior: np.exp(log_prior + 0 * log_q(phi))),
-           "under p(h|x)": slope_under(lambda theta, phi, log_prior: softmax(log_prior + log_likelihood(theta))),
+          {"under p(h)": mean_slope_under(lambda theta, phi, log_prior: np.exp(log_prior + 0 * log_q(phi))),
+           "under p(h|x)": mean_slope_under(lambda theta, phi, log_prior: softmax(log_prior + log_likelihood(theta))),
            "at every h": lambda phi, log_prior, **_: _slope(phi, log_prior)}),
-    Claim("ou2018.avb.tradeoff", grad_phi_at(as_it_is), is_gradient_of(bound_pulled_to_old, "phi", stale_case),
-          {"an old discriminator does no harm": lambda theta, phi, log_prior, p_data, **_: grad(
-              lambda p: elbo(theta, p, log_prior, p_data))(phi),
+    Claim("ou2018.avb.tradeoff", frozen_grad_phi, is_gradient_of(bound_pulled_to_old, "phi", stale_case),
+          {"an old discriminator does no harm": given(
+               frozen_grad_phi, V=lambda phi, log_prior, **_: optimal_discriminator(phi, log_prior)),
            "pushed away from the old q": lambda phi, **c: grad(
-              lambda p: bound_pulled_to_old(phi=p, pull=-1.0, **c))(phi),
-           "labels exchanged": grad_phi_at(sign_turned)}),
+               lambda p: bound_pulled_to_old(phi=p, pull=-1.0, **c))(phi),
+           "labels exchanged": given(frozen_grad_phi, V=labels_exchanged)}),
 ]

@@ -12,6 +12,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad, hessian, value_and_grad
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.models import linear_gaussian as model
 from refdgm.numerics import LOG_2PI
@@ -22,6 +23,8 @@ FACTORISED, PAIR, FULL = [[0], [1], [2]], [[0, 1], [2]], [[0, 1, 2]]
 def smallest_gap(theta, blocks):
     """min KL[q || p(h|x)] over Gaussians with independent blocks, for every x (ou2018 Sec. 3.2.1).  -> ()"""
     precision = model.posterior_precision(theta)
+    valid.require(sorted(sum(blocks, [])) == list(range(len(precision))),
+                  f"the blocks must hold each of the {len(precision)} latents once, but are {blocks}.")
     return 0.5 * (sum(_log_det(precision[np.ix_(B, B)]) for B in blocks) - _log_det(precision))
 
 
