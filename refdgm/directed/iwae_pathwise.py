@@ -104,7 +104,7 @@ def objective_with_analytic_kl(params, x, eps, probability):
 
 
 def likelihood_and_ratio(params, x):
-    """(eps, K = 2): log p(x|h_k), log p(h_k)/q(h_k|x), and the probability of each draw."""
+    """log p(x|h_k) and log p(h_k)/q(h_k|x) for every draw of two noises, and the probability of each."""
     eps, probability = noise_draws(2)
     h = vae.reparameterise(params["phi"], x, eps)
     return vae.log_likelihood(params["theta"], x, h), vae.log_prior(h) - vae.log_q(params["phi"], x, h), probability
