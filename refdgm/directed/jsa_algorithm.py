@@ -49,7 +49,8 @@ def ascend(logits, h, gamma):
 def learn(seed, theta, phi, log_B, observations, draw=draw, phi_sign=1.0, steps=150, chains=1000):
     """p(h) and q(h) at the start and at the end of a run of Algorithm 4 (ou2018 Alg. 4).  -> two arrays (2, H)"""
     rng = np.random.default_rng(seed)
-    learner = Learner(theta["a"], phi["c"], rng.integers(log_B.shape[1], size=(chains, len(observations))))
+    codes = rng.choice(log_B.shape[1], p=softmax(theta["a"]), size=(chains, len(observations)))
+    learner = Learner(theta["a"], phi["c"], codes)
     for t in range(steps):
         gamma = 6 / (1 + t / 20) ** 0.6                     # sum gamma = inf, sum gamma^2 < inf
         x, h, codes = draw(rng, learner, log_B, observations)
@@ -84,10 +85,10 @@ def storage(n, layers):
 # ---- claims ---------------------------------------------------------------------------
 
 def learning_case(seed):
-    """Ten observations, two components, and a start far on the other side."""
+    """Ten observations, two components, and a start on the other side."""
     c = random_case(seed, X=4, H=2, n=10)
     weights = maximum_likelihood(c["log_B"], c["p_data"])
-    return {"seed": seed, "theta": {"a": np.array([-2.0, 2.0]) * np.sign(weights[0] - weights[1])}, "phi": c["phi"],
+    return {"seed": seed, "theta": {"a": np.array([-1.0, 1.0]) * np.sign(weights[0] - weights[1])}, "phi": c["phi"],
             "log_B": c["log_B"], "observations": np.repeat(np.arange(4), np.rint(10 * c["p_data"]).astype(int))}
 
 
@@ -99,6 +100,11 @@ def estimate(seed, theta, phi, log_B, observations):
 def with_draw(to_beat):
     """Algorithm 4 in which a proposal has to beat another weight."""
     return lambda **case: learn(**case, draw=lambda *args: draw(*args, to_beat))
+
+
+def draw_and_forget(rng, learner, log_B, observations):
+    x, h, _ = draw(rng, learner, log_B, observations)
+    return x, h, learner.codes
 
 
 def variational_optimum(theta, phi, log_B, p_data):
@@ -122,7 +128,8 @@ CLAIMS = [
     Claim("ou2018.alg4", learn, converges_to(estimate, learning_case, rtol=0.15),     # standard error 0.02 to 0.03
           {"phi descends": lambda **case: learn(**case, phi_sign=-1.0),
            "every proposal accepted": with_draw(lambda log_w, x, h: np.full(len(x), -1e3)),
-           "the weight is never updated": with_draw(lambda log_w, x, h: log_w[x, 0])}),
+           "the weight is never updated": with_draw(lambda log_w, x, h: log_w[x, 0]),
+           "the codes are not kept": lambda **case: learn(**case, draw=draw_and_forget)}),
     Claim("ou2018.jsa.consistency", root,
           minimises(lambda theta, phi, log_B, p_data: -mean_log_likelihood(theta, log_B, p_data), "theta", random_case),
           {"variational learning": variational_optimum,

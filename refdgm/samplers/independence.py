@@ -42,15 +42,13 @@ def step(state, proposal, log_w_proposal, uniform):
 
 
 def transition_matrix(log_w, log_q):
-    """P(h, h') = q(h') min{1, w(h') / w(h)} off the diagonal, the rest stays.  (..., S), (..., S) -> (..., S, S)"""
+    """P(h, h') = q(h') min{1, w(h') / w(h)}, and what is rejected stays.  (..., S), (..., S) -> (..., S, S)"""
     return with_rejections(np.exp(log_q)[..., None, :] * acceptance(log_w[..., None, :], log_w[..., :, None]))
 
 
 def with_rejections(moves):
     """Whatever leaves a row of `moves` short of one stays where it is.  (..., S, S) -> (..., S, S)"""
-    stay = onp.eye(moves.shape[-1])
-    moves = moves * (1 - stay)
-    return moves + stay * (1 - np.sum(moves, axis=-1, keepdims=True))
+    return moves + onp.eye(moves.shape[-1]) * (1 - np.sum(moves, axis=-1, keepdims=True))
 
 
 def contraction(p, q):
