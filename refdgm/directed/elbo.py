@@ -20,7 +20,7 @@ from refdgm.numerics import log_softmax, log_sum_exp
 
 
 def log_ratio(log_joint, log_q):
-    """log p(x, h) / q(h|x) where q > 0; where q = 0 nobody asks, and 0 stands (ou2018 Eq. 7).  (..., H) -> (..., H)"""
+    """log p(x, h) / q(h|x) for every h; 0 where q = 0, as its weight is (ou2018 Eq. 7).  (..., H) -> (..., H)"""
     drawn = getval(log_q) > -onp.inf
     return np.where(drawn, log_joint - np.where(drawn, log_q, 0.0), 0.0)
 
