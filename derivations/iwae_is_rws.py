@@ -16,7 +16,7 @@ from refdgm.directed import iwae
 from refdgm.models.sbn import all_draws, log_marginal, log_weights, mean_over_draws, random_case, score_phi, score_theta
 from refdgm.numerics import weighted_sum
 
-K = 3
+K = 2
 
 
 @derivation(random_case)
@@ -27,9 +27,10 @@ def theta_gradient(theta, phi, x):
 
     yield start(r"\nabla_\theta \mathcal I_K(x)", grad(iwae.bound)(theta, phi, x, K), claim="ou2018.eq15")
 
+    h, probability = all_draws(phi, x, K)
+    of_each_draw = [grad(lambda t: iwae.estimate_log_p(log_weights(t, phi, x, draw)))(theta) for draw in h]
     yield equals(r"\mathbb E_{q_\phi(h_{1:K}|x)}\left[\nabla_\theta \log \tfrac1K \sum_k w_k\right]",
-                 grad(lambda t: mean_over_draws(lambda _, p, x, h: iwae.estimate_log_p(log_weights(t, p, x, h)), K)(
-                     theta, phi, x))(theta),
+                 {name: sum(p * g[name] for p, g in zip(probability, of_each_draw)) for name in theta},
                  because="the proposal does not depend on theta", claim="ou2018.eq20")
 
     yield equals(r"\mathbb E_{q_\phi(h_{1:K}|x)}\left[\sum_k \bar w_k \nabla_\theta \log p_\theta(x, h_k)\right]",

@@ -5,20 +5,18 @@ KL[q||p] (seeks one) or JS[p||q]. The spreads are ordered, sigma_rKL < sigma_JS 
 
 Fits are exact to quadrature: the KL fit matches moments, the others minimise on a grid of the line.
 """
-import autograd.numpy as np
-import numpy as onp
-from autograd import value_and_grad
+import numpy as np
 
 from refdgm.checking import Claim, is_ordered
 from refdgm.numerics import gaussian_log_prob, trapezoid
 
-X, W = trapezoid(-13, 13, 301)
+X, W = trapezoid(-12, 12, 241)
 
 
 def log_mixture(weight, means, stds):
     """The target on the grid.  -> (len(X),)"""
     parts = [gaussian_log_prob(X[:, None], m, s**2) for m, s in zip(means, stds)]
-    return onp.logaddexp(onp.log(weight) + parts[0], onp.log1p(-weight) + parts[1])
+    return np.logaddexp(np.log(weight) + parts[0], np.log1p(-weight) + parts[1])
 
 
 def reverse_kl(fit, log_p):
@@ -36,34 +34,40 @@ def jensen_shannon(fit, log_p):
 
 def moments(log_p):
     """Mean and standard deviation of p: the KL fit.  -> (2,)"""
-    mean = onp.sum(W * onp.exp(log_p) * X)
-    return onp.array([mean, onp.sqrt(onp.sum(W * onp.exp(log_p) * (X - mean)**2))])
+    mean = np.sum(W * np.exp(log_p) * X)
+    return np.array([mean, np.sqrt(np.sum(W * np.exp(log_p) * (X - mean)**2))])
 
 
 def best_fit(divergence, log_p, starts):
     """(mu, sigma) of the lowest minimum found from several starts."""
     from scipy.optimize import minimize     # heavy to import, and only fits need it
-    inside = [(X[0] / 2, X[-1] / 2), (-2.5, 1.6)]       # where the grid resolves q and holds its mass
-    runs = [minimize(value_and_grad(divergence), start, args=(log_p,), jac=True, bounds=inside) for start in starts]
+    precise = {"xatol": 1e-5, "fatol": 1e-11}
+    runs = [minimize(divergence, start, args=(log_p,), method="Nelder-Mead", options=precise) for start in starts]
     mu, t = min(runs, key=lambda run: run.fun).x
-    return onp.array([mu, onp.exp(t)])
+    return np.array([mu, np.exp(t)])
 
 
 def fits(weight, means, stds):
     """(mu, sigma) of the rKL, JS and KL fits, in this order.  -> (3, 2)"""
     log_p = log_mixture(weight, means, stds)
     mean, std = moments(log_p)
-    starts = [onp.array([mean, onp.log(std)]), onp.array([means[0], onp.log(stds[0])])]     # all of p, its main mode
-    return onp.stack([best_fit(reverse_kl, log_p, starts), best_fit(jensen_shannon, log_p, starts), [mean, std]])
+    starts = [np.array([mean, np.log(std)]), np.array([means[0], np.log(stds[0])])]     # all of p, its main mode
+    return np.stack([best_fit(reverse_kl, log_p, starts), best_fit(jensen_shannon, log_p, starts), [mean, std]])
 
 
 # ---- claims ---------------------------------------------------------------------------
 
 def bimodal_case(seed):
     """Two modes of unequal weight and width, four to five standard deviations apart."""
-    rng = onp.random.default_rng(seed)
-    return {"weight": rng.uniform(0.6, 0.7), "means": onp.array([-2.0, 2.0]) + rng.uniform(-0.2, 0.2, 2),
+    rng = np.random.default_rng(seed)
+    return {"weight": rng.uniform(0.6, 0.7), "means": np.array([-2.0, 2.0]) + rng.uniform(-0.2, 0.2, 2),
             "stds": rng.uniform(0.7, 0.95, 2), "of": 1}
+
+
+def means_case(seed):
+    """A mixture whose fitted means are not ordered: the JS fit's lies beyond the KL fit's, though its spread is between."""
+    rng = np.random.default_rng(seed)
+    return {"weight": rng.uniform(0.64, 0.66), "means": np.array([-2.0, 2.2]), "stds": np.array([0.7, 0.9]), "of": 0}
 
 
 def spreads(weight, means, stds, of, order=(0, 1, 2)):
@@ -77,5 +81,5 @@ CLAIMS = [
           {"reverse KL covers, KL seeks a mode": lambda **case: spreads(**case, order=(2, 1, 0)),
            "JS has the smallest spread": lambda **case: spreads(**case, order=(1, 0, 2)),
            "JS has the largest spread": lambda **case: spreads(**case, order=(0, 2, 1))},
-          without=is_ordered(lambda seed: {**bimodal_case(seed), "of": 0}, method="optimisation")),
+          without=is_ordered(means_case, method="optimisation")),
 ]
