@@ -2,7 +2,7 @@ r"""What VIMCO's leave-one-out signal does to the variance of the gradient.
 
 The gradient of the K-sample bound has the size $1/K$, so that a variance which does not fall drowns it. With one
 signal for all $K$ scores it does not fall. With a signal for each sample it tends to $1/K$ times the Fisher information
-of $q$, and with a geometric mean in place of the missing weight it is smaller still. Everything is exact: a sum over how
+of $q$, and with a geometric mean for the missing weight it is smaller still. Everything is exact: a sum over how
 often each of two states was drawn, which is what makes $K$ in the thousands possible.
 """
 import autograd.numpy as np

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from autograd import elementwise_grad, grad
+from autograd.misc import flatten
 
 from refdgm.checking import IDENTITY, distance
 from refdgm.directed import amortised, autoencoding, elbo, iwae, nvil, reparameterisation, variational_learning, vimco
@@ -105,3 +106,12 @@ def test_one_example_of_vimco_is_the_importance_weighted_bound():
     case = sbn.random_case(0)
     one = vimco.bound(case["theta"], case["phi"], case["x"][None], 3)
     assert distance(one, iwae.bound(**case, K=3)) < IDENTITY
+
+
+def test_own_spread_turns_the_gradient():
+    """Divided by a spread that saw the same draws, the mean is no multiple of the gradient."""
+    case = nvil.spread_with_the_present(0)
+    mean = flatten(nvil.over_all_draws(nvil.normalised())(**case))[0]
+    gradient = flatten(nvil.shortened_gradient(**case))[0]
+    multiple = (mean @ gradient) / (gradient @ gradient)
+    assert np.max(np.abs(mean - multiple * gradient)) > 1e-4 * np.max(np.abs(mean))

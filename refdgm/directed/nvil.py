@@ -9,7 +9,7 @@ A spread sigma that does not look at h either only shortens the step. Both are e
 whoever includes the current draws in that estimate changes the mean:
 
     c = mean of l over the same M draws         the mean is (1 - 1/M) of the gradient
-    sigma = spread of l over the same draws     the mean points elsewhere
+    sigma = spread of l over the same draws     the mean is no multiple of the gradient
 
 Shapes: x (D,), M draws h (..., M, H), l (..., M). The means are sums over all 2**(M H) draws.
 """
