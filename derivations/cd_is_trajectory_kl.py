@@ -103,7 +103,7 @@ def bias(theta, data):
                  scale=1.0)
     yield mistake(r"-\sum_{i\ge1} \lambda_i^k\, \mathbb E_{\mathcal D}[f_i]\,\mathbb E_\pi[f_i x\sigma(\tilde z)^\top]",
                   spectral(k, first=0), because="the constant f_1 does not decay: it is the model term", scale=1.0)
-    yield mistake(r"-\sum_{i\ge2} \lambda_i^{2k} \mathbb E_{\mathcal D}[f_i]\,\mathbb E_\pi[f_i x\sigma(\tilde z)^\top]",
+    yield mistake(r"-\sum_{i\ge2} \lambda_i^{2k}\mathbb E_{\mathcal D}[f_i]\mathbb E_\pi[f_i x\sigma(\tilde z)^\top]",
                   spectral(2 * k), scale=1.0,
                   because="the squared rate is that of the divergence, not of the update")
     yield mistake("0", np.zeros_like(theta["w"]), because="CD-k is biased at finite k", claim="bachman2015.eq44",

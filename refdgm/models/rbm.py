@@ -80,6 +80,11 @@ def grad_log_z(theta, x):
     return _statistics(theta, x, sigmoid(hidden_logits(theta, x)))
 
 
+def mean_statistics(theta, weights):
+    """sum_x weights(x) grad log Z_x for a law, or a difference of laws, over every x.  (2**D,) -> dict of (*leaf)"""
+    return weighted_sum(weights, grad_log_z(theta, all_binary(theta["w"].shape[0])))
+
+
 def model_mean(theta):
     """E_p[x z'], E_p[x], E_p[z] under the model: the gradient of log Z.  -> dict of (*leaf)"""
     D, H = np.shape(theta["w"])

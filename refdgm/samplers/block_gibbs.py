@@ -89,6 +89,11 @@ def marginal_gradient(theta, data, k):
     return dq
 
 
+def marginal_score(theta, data, k):
+    """grad log q(x_k).  -> dict of (2**D, *leaf)"""
+    return _scaled(1 / marginal(theta, data, k), marginal_gradient(theta, data, k))
+
+
 def spectrum(theta):
     """Eigenvalues 1 = lambda_1 > lambda_2 >= ... >= 0 of T and its eigenfunctions, orthonormal under pi = p(x).
 
@@ -195,7 +200,7 @@ def _states(theta):
 
 
 def _scaled(table, tree):
-    return {name: table[(...,) + (None,) * (leaf.ndim - 2)] * leaf for name, leaf in tree.items()}
+    return {name: table.reshape(table.shape + (1,) * (leaf.ndim - table.ndim)) * leaf for name, leaf in tree.items()}
 
 
 def _sum_over_steps(a, b, axis):
