@@ -17,21 +17,50 @@ def require(condition, message):
 
 def finite(name, tree):
     """Every number of an array, or of a dict of arrays, is finite."""
+    tree = getval(tree)
     if isinstance(tree, dict):
         for key, leaf in tree.items():
             finite(f"{name}[{key!r}]", leaf)
         return
-    a = np.asarray(getval(tree), dtype=float)
-    bad = np.argwhere(~np.isfinite(a))
-    require(bad.size == 0, f"{name} must be finite, but {name}{_at(bad)} is {_first(a, bad)}.")
+    a = np.asarray(tree, dtype=float)
+    if not np.isfinite(a).all():
+        bad = np.argwhere(~np.isfinite(a))
+        raise ValueError(f"{name} must be finite, but {name}{_at(bad)} is {_first(a, bad)}.")
 
 
 def shape(name, array, expected):
     """`array` has the shape `expected`; None stands for any length."""
     got = np.shape(getval(array))
+    if got == expected:
+        return
     fits = len(got) == len(expected) and all(e is None or e == g for e, g in zip(expected, got))
     wanted = ", ".join("any" if e is None else str(e) for e in expected) + "," * (len(expected) == 1)
     require(fits, f"{name} must have shape ({wanted}), but has shape {got}.")
+
+
+def matrix(name, tree, key):
+    """The shape (rows, columns) of the leaf `key` of a dict of parameters, which must be there and be a matrix."""
+    tree = getval(tree)
+    require(key in tree, f"{name} must have the entry {key!r}, but has {', '.join(map(repr, tree)) or 'none'}.")
+    shape(f"{name}[{key!r}]", tree[key], (None, None))
+    return np.shape(getval(tree[key]))
+
+
+def vector(name, array, length):
+    """`array` has `length` components along its last axis, all finite; leading axes are batches."""
+    got = np.shape(getval(array))
+    require(got[-1:] == (length,), f"{name} must have {length} components, but has shape {got}.")
+    finite(name, array)
+
+
+def parameters(name, tree, shapes):
+    """The dict `tree` has the leaves {leaf: shape} (None stands for any length), and all its numbers are finite."""
+    tree = getval(tree)
+    missing = [key for key in shapes if key not in tree]
+    require(not missing, f"{name} must have the entries {', '.join(shapes)}, but {', '.join(missing)} is missing.")
+    for key, expected in shapes.items():
+        shape(f"{name}[{key!r}]", tree[key], expected)
+    finite(name, tree)
 
 
 def distribution(name, p, axis=-1):

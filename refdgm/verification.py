@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refdgm import ledger
+from refdgm.checking import ENOUGH, enough
 from refdgm.derivation import examine
 
-INSTANCES = 4       # random models per claim by default: enough that constants and signs cannot hide
+INSTANCES = ENOUGH      # random models per claim by default: enough that constants and signs cannot hide
 
 
 def seeds_from(seed, instances):
@@ -31,12 +32,12 @@ def verify_claim(claim, seeds, entry=None):
         record.update(measured=report.measured, allowed=report.allowed, relation=report.relation, seed=report.seed,
                       method=claim.check.method, check=claim.check.kind, code=ledger.place(claim))
         with np.errstate(all="ignore"):
-            record["mistakes"] = [_rejection(name, claim.check(wrong, seeds, until_rejected=True))
+            record["mistakes"] = [_rejection(name, claim.check(wrong, enough(seeds), until_rejected=True))
                                   for name, wrong in claim.mistakes.items()]
             if claim.printed is not None:
-                record["printed"] = _rejection(None, claim.check(claim.printed, seeds, until_rejected=True))
+                record["printed"] = _rejection(None, claim.check(claim.printed, enough(seeds), until_rejected=True))
             if claim.without is not None:
-                record["without"] = _rejection(None, claim.without(claim.claimed, seeds, until_rejected=True))
+                record["without"] = _rejection(None, claim.without(claim.claimed, enough(seeds), until_rejected=True))
         rejected = [*record["mistakes"], *(r for r in (record["printed"], record["without"]) if r)]
         missing = _missing(entry.verdict, claim)
         record["status"] = "confirmed" if report.ok and not missing and all(r["rejected"] for r in rejected) \

@@ -15,7 +15,7 @@ from autograd import grad
 
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, is_gradient_of, is_ordered
 from refdgm.models.sbn import (all_draws, log_joint_table, log_marginal, log_q_table, log_weights, mean_over_draws,
-                               random_case, score_phi, score_theta)
+                               random_case, score_phi, score_theta, validate)
 from refdgm.numerics import log_mean_exp, log_sum_exp, softmax, weighted_sum
 
 
@@ -31,6 +31,7 @@ def normalized_weights(log_w):
 
 def bound(theta, phi, x, K):
     """I_K(x) exactly (ou2018 Eq. 15).  -> ()"""
+    validate(theta, phi, x)
     h, probability = all_draws(phi, x, K)
     return np.sum(probability * estimate_log_p(log_weights(theta, phi, x, h)))
 

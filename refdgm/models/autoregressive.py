@@ -21,6 +21,7 @@ def logits(theta, x):
 
 def log_prob(theta, x):
     """log p(x) = sum_i log p(x_i | x_{1:i-1}) (ou2018 Sec. 3.1.3).  (..., D) -> (...)"""
+    validate(theta, x)
     return bernoulli_log_prob(x, logits(theta, x))
 
 
@@ -64,11 +65,13 @@ def random_case(seed, D=4):
     return {"theta": {"W": rng.normal(size=(D, D)) * 1.5, "b": rng.normal(size=D)}}
 
 
-def validate(theta):
-    """Raise ValueError, saying which, if a parameter has a wrong shape or is not finite."""
-    D = np.shape(theta["b"])[0]
-    valid.shape("theta['W']", theta["W"], (D, D))
-    valid.finite("theta", theta)
+def validate(theta, x=None):
+    """Raise ValueError, saying which, if a parameter or x has a wrong shape or is not finite."""
+    D, _ = valid.matrix("theta", theta, "W")
+    valid.parameters("theta", theta, {"W": (D, D), "b": (D,)})
+    if x is not None:
+        valid.vector("x", x, D)
+
 
 
 # ---- claims ---------------------------------------------------------------------------

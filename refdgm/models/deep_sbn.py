@@ -63,11 +63,13 @@ def latent_states(theta):
 
 def log_joint_table(theta, x):
     """log p(x, h) for every h.  (..., D) -> (..., 2**(H1 + H2))"""
+    validate(theta, x=x)
     return log_joint(theta, np.expand_dims(x, -2), latent_states(theta))
 
 
 def log_q_table(phi, x):
     """log q(h|x) for every h.  (..., D) -> (..., 2**(H1 + H2))"""
+    validate(phi=phi, x=x)
     return log_q(phi, np.expand_dims(x, -2), all_binary(sum(np.shape(phi["V2"]))))
 
 
@@ -135,16 +137,17 @@ def random_case(seed, D=3, H1=2, H2=1):
     return {"theta": theta, "phi": phi, "x": rng.integers(0, 2, D).astype(float)}
 
 
-def validate(theta, phi=None):
-    """Raise ValueError, saying which, if a parameter has a wrong shape or is not finite."""
-    (H1, H2), D = np.shape(theta["W1"]), np.shape(theta["b0"])[0]
-    shapes = {"theta": {"a": (H2,), "b1": (H1,), "W0": (D, H1)},
-              "phi": {"V1": (H1, D), "c1": (H1,), "V2": (H2, H1), "c2": (H2,)}}
-    for net, parameters in (("theta", theta), ("phi", phi)):
-        if parameters is not None:
-            for name, shape in shapes[net].items():
-                valid.shape(f"{net}[{name!r}]", parameters[name], shape)
-            valid.finite(net, parameters)
+def validate(theta=None, phi=None, x=None):
+    """Raise ValueError, saying which, if a parameter or x has a wrong shape or is not finite."""
+    if theta is not None:
+        (D, H1), (_, H2) = valid.matrix("theta", theta, "W0"), valid.matrix("theta", theta, "W1")
+        valid.parameters("theta", theta, {"a": (H2,), "W1": (H1, H2), "b1": (H1,), "W0": (D, H1), "b0": (D,)})
+    if phi is not None:
+        (H1, D), (H2, _) = valid.matrix("phi", phi, "V1"), valid.matrix("phi", phi, "V2")
+        valid.parameters("phi", phi, {"V1": (H1, D), "c1": (H1,), "V2": (H2, H1), "c2": (H2,)})
+    if x is not None:
+        valid.vector("x", x, D)
+
 
 
 # ---- claims ---------------------------------------------------------------------------

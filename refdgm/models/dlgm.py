@@ -52,6 +52,8 @@ def log_joint(theta, x, h1, h2):
 
 def log_marginal(theta, x, n=201, reach=10.0):
     """log p(x) by quadrature over the noise (xi_1, xi_2), for H1 = H2 = 1.  (D,) -> ()"""
+    validate(theta, x)
+    valid.shape("theta['G']", theta["G"], (1, 1))
     grid, w = trapezoid(-reach, reach, n)
     xi = grid[all_tuples(n, 2)]
     h1 = mlp(theta["T"], xi[:, :1]) + np.dot(xi[:, 1:], theta["G"].T)
@@ -73,11 +75,18 @@ def random_case(seed, D=2, H1=3, H2=2, J=3):
     return {"theta": theta, "h2": rng.normal(size=H2)}
 
 
-def validate(theta):
-    """Raise ValueError, saying which, if G is not square or singular, or a number is not finite."""
-    H1 = np.shape(theta["T"]["m"])[0]
+def validate(theta, x=None):
+    """Raise ValueError, saying which, if a network, G or x has a wrong shape or is not finite, or G is singular."""
+    H1, _ = valid.matrix("theta", theta, "G")
     valid.shape("theta['G']", theta["G"], (H1, H1))
+    D, _ = valid.matrix("theta['mu']", theta["mu"], "M")
+    for name, inputs, outputs in (("T", None, H1), ("mu", H1, D), ("log_variance", H1, D)):
+        J, _ = valid.matrix(f"theta[{name!r}]", theta[name], "W")
+        valid.parameters(f"theta[{name!r}]", theta[name],
+                         {"W": (J, inputs), "b": (J,), "M": (outputs, J), "m": (outputs,)})
     valid.finite("theta", theta)
+    if x is not None:
+        valid.vector("x", x, D)
     valid.require(onp.linalg.matrix_rank(theta["G"]) == H1,
                   "theta['G'] must have full rank, or p(h1|h2) has no density.")
 

@@ -14,6 +14,7 @@ import math
 
 import autograd.numpy as np
 import numpy as onp
+from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals
@@ -39,6 +40,7 @@ def log_det_inverse(theta, x):
 
 def log_density(theta, x):
     """log p(x) = log p(G^{-1}(x)) + log |det dG^{-1}/dx| with eps ~ N(0, I) (ou2018 Sec. 3.1.4).  (..., D) -> (...)"""
+    validate(theta, x)
     return gaussian_log_prob(inverse(theta, x), 0.0, 1.0) + log_det_inverse(theta, x)
 
 
@@ -96,13 +98,14 @@ def random_rectifier(seed, J=4):
     return {"theta": {"u": u, "b": -u * kinks, "V": onp.diff(slopes) / u, "c": slopes[0]}}
 
 
-def validate(theta):
-    """Raise ValueError, saying which, if A is singular, or a parameter has a wrong shape or is not finite."""
-    D = np.shape(theta["s"])[0]
-    valid.shape("theta['A']", theta["A"], (D, D))
-    valid.shape("theta['m']", theta["m"], (D,))
-    valid.finite("theta", theta)
-    valid.require(onp.linalg.matrix_rank(theta["A"]) == D, "theta['A'] must be invertible, or p(x) has no density.")
+def validate(theta, x=None):
+    """Raise ValueError, saying which, if A is singular, or a parameter or x has a wrong shape or is not finite."""
+    D, _ = valid.matrix("theta", theta, "A")
+    valid.parameters("theta", theta, {"A": (D, D), "m": (D,), "s": (D,)})
+    valid.require(onp.linalg.matrix_rank(getval(theta["A"])) == D,
+                  "theta['A'] must be invertible, or p(x) has no density.")
+    if x is not None:
+        valid.vector("x", x, D)
 
 
 # ---- claims ---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ phi = {"V": (H, D), "c": (H,), "S": (H, H)} likewise. x : (..., D), h : (..., H)
 """
 import autograd.numpy as np
 import numpy as onp
+from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.numerics import full_gaussian_log_prob, gaussian_log_prob
@@ -47,11 +48,13 @@ def reparameterise(phi, x, eps):
 
 def log_marginal(theta, x):
     """log p(x) = log N(x; b, W W' + Psi).  (..., D) -> (...)"""
+    validate(theta, x)
     return full_gaussian_log_prob(x, theta["b"], np.dot(theta["W"], theta["W"].T) + theta["Psi"])
 
 
 def posterior_precision(theta):
     """Lambda = I + W' Psi^{-1} W.  -> (H, H)"""
+    validate(theta)
     W = theta["W"]
     return np.eye(W.shape[1]) + np.dot(W.T, np.linalg.solve(theta["Psi"], W))
 
@@ -116,13 +119,13 @@ def random_case(seed, D=3, H=2):
     return {"theta": theta, "phi": phi, "x": rng.normal(size=D) * 1.5}
 
 
-def validate(theta):
-    """Raise ValueError, saying which, if a parameter has a wrong shape, or Psi is no covariance."""
-    D, _ = np.shape(theta["W"])
-    valid.shape("theta['b']", theta["b"], (D,))
-    valid.shape("theta['Psi']", theta["Psi"], (D, D))
-    valid.finite("theta", theta)
-    Psi = onp.asarray(theta["Psi"])
+def validate(theta, x=None):
+    """Raise ValueError, saying which, if a parameter or x has a wrong shape, is not finite, or Psi is no covariance."""
+    D, H = valid.matrix("theta", theta, "W")
+    valid.parameters("theta", theta, {"W": (D, H), "b": (D,), "Psi": (D, D)})
+    Psi = getval(theta["Psi"])
     valid.require(onp.allclose(Psi, Psi.T), "theta['Psi'] must be symmetric.")
-    smallest = onp.min(onp.linalg.eigvalsh(Psi))
+    smallest = onp.linalg.eigvalsh(Psi)[0]
     valid.require(smallest > 0, f"theta['Psi'] must be positive definite, but has the eigenvalue {smallest:.3g}.")
+    if x is not None:
+        valid.vector("x", x, D)

@@ -47,6 +47,7 @@ def states(theta):
 
 def log_partition(theta):
     """log Z = log sum_x exp(u(x)) (ou2018 Sec. 4.1, after Eq. 33).  -> ()"""
+    validate(theta)
     return log_sum_exp(potential(theta, states(theta)))
 
 
@@ -57,6 +58,7 @@ def log_prob(theta, x):
 
 def law(theta):
     """p(x) for every x.  -> (2**D,)"""
+    validate(theta)
     return np.exp(log_softmax(potential(theta, states(theta))))
 
 
@@ -72,12 +74,13 @@ def random_case(seed, D=3, J=4):
     return {"theta": theta, "x": rng.integers(0, 2, D).astype(float)}
 
 
-def validate(theta):
-    """Raise ValueError, saying which, if a parameter has a wrong shape or is not finite."""
-    J, D = np.shape(theta["W"])
-    for name, shape in (("b", (J,)), ("v", (J,)), ("c", (D,))):
-        valid.shape(f"theta['{name}']", theta[name], shape)
-    valid.finite("theta", theta)
+def validate(theta, x=None):
+    """Raise ValueError, saying which, if a parameter or x has a wrong shape or is not finite."""
+    J, D = valid.matrix("theta", theta, "W")
+    valid.parameters("theta", theta, {"W": (J, D), "b": (J,), "v": (J,), "c": (D,)})
+    if x is not None:
+        valid.vector("x", x, D)
+
 
 
 # ---- claims ---------------------------------------------------------------------------

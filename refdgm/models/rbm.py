@@ -57,6 +57,7 @@ def log_x_given_z(theta, x, z):
 
 def log_partition(theta):
     """log Z, a sum over 2**min(D, H) states.  -> ()"""
+    validate(theta)
     D, H = np.shape(theta["w"])
     if D <= H:
         return log_sum_exp(-free_energy(theta, all_binary(D)))
@@ -140,15 +141,11 @@ def validate(theta, x=None):
     """Raise ValueError, saying which, if a parameter or x has a wrong shape or is not finite."""
     valid.require("w" in theta and set(theta) <= {"w", "b", "c"},
                   f"theta must hold w, and may hold b and c, but holds {', '.join(sorted(theta)) or 'nothing'}.")
-    valid.shape("theta['w']", theta["w"], (None, None))
-    D, H = np.shape(theta["w"])
-    for name, length in (("b", D), ("c", H)):
-        if name in theta:
-            valid.shape(f"theta[{name!r}]", theta[name], (length,))
-    valid.finite("theta", theta)
+    D, H = valid.matrix("theta", theta, "w")
+    shapes = {"w": (D, H), "b": (D,), "c": (H,)}
+    valid.parameters("theta", theta, {name: shapes[name] for name in theta})
     if x is not None:
-        valid.require(np.ndim(x) > 0 and np.shape(x)[-1] == D,
-                      f"x must have {D} components, but has shape {np.shape(x)}.")
+        valid.vector("x", x, D)
         valid.require(onp.all(onp.isin(getval(x), (0, 1))), "x must consist of bits, 0 or 1.")
 
 

@@ -51,11 +51,13 @@ def latent_states(theta):
 
 def log_joint_table(theta, x):
     """log p(x, h) for every h.  (..., D) -> (..., 2**H)"""
+    validate(theta, x=x)
     return log_joint(theta, np.expand_dims(x, -2), latent_states(theta))
 
 
 def log_q_table(phi, x):
     """log q(h|x) for every h.  (..., D) -> (..., 2**H)"""
+    validate(phi=phi, x=x)
     return log_q(phi, np.expand_dims(x, -2), all_binary(np.shape(phi["c"])[0]))
 
 
@@ -123,19 +125,16 @@ def random_data_case(seed, n=5, D=3, H=2):
     return {"theta": case["theta"], "phi": case["phi"], "X": rng.integers(0, 2, (n, D)).astype(float)}
 
 
-def validate(theta, phi=None, x=None):
+def validate(theta=None, phi=None, x=None):
     """Raise ValueError, saying which, if a parameter or x has a wrong shape or is not finite."""
-    D, H = np.shape(theta["W"])
-    valid.shape("theta['a']", theta["a"], (H,))
-    valid.shape("theta['b']", theta["b"], (D,))
-    valid.finite("theta", theta)
+    D, H = valid.matrix("theta", theta, "W") if theta is not None else valid.matrix("phi", phi, "V")[::-1]
+    if theta is not None:
+        valid.parameters("theta", theta, {"a": (H,), "W": (D, H), "b": (D,)})
     if phi is not None:
-        valid.shape("phi['V']", phi["V"], (H, D))
-        valid.shape("phi['c']", phi["c"], (H,))
-        valid.finite("phi", phi)
+        valid.parameters("phi", phi, {"V": (H, D), "c": (H,)})
     if x is not None:
-        valid.require(np.shape(x)[-1] == D, f"x must have {D} components, but has shape {np.shape(x)}.")
-        valid.finite("x", x)
+        valid.vector("x", x, D)
+
 
 
 # ---- claims ---------------------------------------------------------------------------

@@ -9,11 +9,14 @@ import autograd.numpy as np
 import numpy as onp
 
 from refdgm.checking import Claim, equals
+from refdgm import validation as valid
 from refdgm.numerics import log_softmax, log_sum_exp
 
 
 def log_joint(theta):
     """log p(x, h) for every cell.  -> (X, H)"""
+    valid.matrix("theta", theta, "joint")
+    valid.finite("theta", theta)
     return theta["joint"] - log_sum_exp(np.reshape(theta["joint"], (-1,)))
 
 
@@ -39,6 +42,8 @@ def log_likelihood(theta):
 
 def log_q(phi):
     """log q(h|x) for every cell.  -> (X, H)"""
+    valid.matrix("phi", phi, "q")
+    valid.finite("phi", phi)
     return log_softmax(phi["q"])
 
 

@@ -11,6 +11,7 @@ to rounding; see `latent_grid`.
 import autograd.numpy as np
 import numpy as onp
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals
 from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, gauss_hermite, gaussian_log_prob, log_sum_exp,
                              trapezoid)
@@ -58,6 +59,7 @@ def latent_grid(n=2001, reach=12.0):
 
 def log_marginal(theta, x, n=2001):
     """log p(x) = log int p(h) p(x|h) dh, H = 1.  (D,) -> ()"""
+    validate(theta, x=x, H=1)
     h, w = latent_grid(n)
     return log_sum_exp(log_joint(theta, x, h) + np.log(w))
 
@@ -65,6 +67,19 @@ def log_marginal(theta, x, n=2001):
 def log_posterior(theta, x, h):
     """log p(h|x), H = 1.  (D,), (..., 1) -> (...)"""
     return log_joint(theta, x, h) - log_marginal(theta, x)
+
+
+def validate(theta=None, phi=None, x=None, H=None):
+    """Raise ValueError, saying which, if a network or x has a wrong shape or is not finite, or h has not H components."""
+    for name, net in (("theta", theta), ("phi", phi)):
+        if net is not None:
+            (J, inputs), (outputs, _) = valid.matrix(name, net, "W"), valid.matrix(name, net, "M")
+            valid.parameters(name, net, {"W": (J, inputs), "b": (J,), "M": (outputs, J), "m": (outputs,),
+                                         "S": (outputs, J), "s": (outputs,)})
+            latent, observed = (inputs, outputs) if name == "theta" else (outputs, inputs)
+            valid.require(H in (None, latent), f"a quadrature over h needs {H} latent component, but {name} has {latent}.")
+            if x is not None:
+                valid.vector("x", x, observed)
 
 
 def random_case(seed, D=2, H=1, J=3):
