@@ -48,9 +48,14 @@ class Check(NamedTuple):
         """Measure `claimed` on every seed -> Report. With `until_rejected`, stop at the first seed that rejects."""
         worst, worst_seed, lowest = None, None, np.inf
         for seed in enough(seeds) if self.strict else seeds:
-            case, truth = self.prepare(seed)
-            numbers = np.nan_to_num(np.atleast_1d(np.asarray(self.measure(claimed, case, truth), dtype=float)),
-                                    nan=np.inf if self.relation == "<=" else -np.inf, posinf=np.inf, neginf=-np.inf)
+            try:
+                case, truth = self.prepare(seed)
+                numbers = np.atleast_1d(np.asarray(self.measure(claimed, case, truth), dtype=float))
+            except Exception as error:
+                error.add_note(f"shown by --seed {seed} --instances 1")
+                raise
+            failing = np.inf if self.relation == "<=" else -np.inf
+            numbers = np.nan_to_num(numbers, nan=failing, posinf=np.inf, neginf=-np.inf)
             number = float(np.max(numbers) if self.relation == "<=" else np.min(numbers))
             lowest = min(lowest, float(np.min(numbers)))
             if worst is None or self._worse(number, worst):

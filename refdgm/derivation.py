@@ -117,7 +117,13 @@ def examine(what, seeds=range(4)):
 
     A mistake must show, and an inequality be strict, on one of at least `checking.ENOUGH` instances.
     """
-    pages = {seed: what(seed) for seed in enough(seeds)}
+    pages = {}
+    for seed in enough(seeds):
+        try:
+            pages[seed] = what(seed)
+        except Exception as error:
+            error.add_note(f"shown by --seed {seed} --instances 1")
+            raise
     shapes = {tuple(line.latex for line, _ in page) for page in pages.values()}
     if len(shapes) != 1 or not next(iter(shapes)):
         raise ValueError(f"derivation {what.name} must yield the same lines, and at least one, on every instance.")

@@ -18,7 +18,7 @@ def number(x):
     if x is None:
         return ""
     x = float(x)
-    return f"{x:.3g}" if x == 0 or 1e-3 <= abs(x) < 1e5 else f"{x:.1e}"
+    return "0" if x == 0 else f"{x:.3g}" if 1e-3 <= abs(x) < 1e5 else f"{x:.1e}"
 
 
 def verdict_line(task, record):

@@ -44,7 +44,7 @@ def verify_claim(claim, seeds, entry=None):
             else "contradicted"
         record["problem"] = missing or _problem(report, rejected)
     except Exception as error:
-        record.update(status="error", problem=f"{type(error).__name__}: {error}", code=ledger.place(claim))
+        record.update(status="error", problem=_sentence(error), code=ledger.place(claim))
     claim.check.prepare.cache_clear()
     record["seconds"] = time.perf_counter() - begun
     return record
@@ -78,7 +78,7 @@ def verify_derivation(derivation, seeds):
                                  f"{f.measured:.3g}, allowed {f.line.allowed:.1g}, "
                                  f"shown by --seed {f.seed} --instances 1.")
     except Exception as error:
-        record["problem"] = f"{type(error).__name__}: {error}"
+        record["problem"] = _sentence(error)
     record["seconds"] = time.perf_counter() - begun
     return record
 
@@ -87,6 +87,10 @@ def words_of(claim):
     """The ledger's Entry of a Claim; for a user's own claim, one made of the words that the Claim carries."""
     entry = ledger.entries().get(claim.id)
     return entry or ledger.Entry(claim.id, claim.where, claim.check.kind, claim.says, claim.latex, claim.verdict)
+
+
+def _sentence(error):
+    return ", ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
 
 
 def _blank(entry):

@@ -67,6 +67,14 @@ def test_the_worst_instance_is_named():
     assert not report.ok and report.seed == 7
 
 
+def test_an_exception_names_the_instance():
+    def breaks_at_two(a, b):
+        return truth(a, b) if not np.array_equal(a, case(2)["a"]) else 1 / 0
+    with pytest.raises(ZeroDivisionError) as caught:
+        equals(truth, case)(breaks_at_two, seeds=range(4))
+    assert caught.value.__notes__ == ["shown by --seed 2 --instances 1"]
+
+
 def test_a_zero_truth_needs_a_scale():
     with pytest.raises(ValueError, match="state a positive scale"):
         equals(lambda a, b: onp.zeros(3), case)(lambda a, b: onp.zeros(3))
