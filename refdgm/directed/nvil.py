@@ -43,7 +43,7 @@ def running_spread(past, log_w, decay=0.8):
 
 # ---- claims ---------------------------------------------------------------------------
 
-M = 2       # draws of h in one estimate
+M = 3       # draws of h in one estimate; not the number of hidden units, so that no axis stands in for another
 
 
 def bound(theta, phi, x):
