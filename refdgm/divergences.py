@@ -4,7 +4,7 @@ r"""Divergences between distributions on a finite set, and the variational bound
     KL[p||q] = sum p log p/q     inclusive (forward) for the target p; KL[q||p] is exclusive (reverse)
     JS[p||q] = KL[p||m]/2 + KL[q||m]/2,  m = (p + q)/2
     KLsym[p||q] = (KL[p||q] + KL[q||p]) / 2
-    D_f[p||q] = sum q f(p/q) >= F_f(T) = sum p T - sum q f*(T)       (ou2018 Eqs. 26-27)
+    D_f[p||q] = sum q f(p/q) >= F_f(T) = sum p T - sum q f*(T)       (ou2018 Eqs. 26, 27, 29)
 
 Shapes: p, q, T (n,). Everything is in nats.
 """
@@ -51,7 +51,7 @@ def f_divergence(name, p, q):
 
 
 def f_bound(name, p, q, T):
-    """F_f(T) = E_p[T] - E_q[f*(T)] <= D_f[p||q], tight at T = f'(p/q) (ou2018 Eq. 27).  (n,), (n,), (n,) -> ()"""
+    """F_f(T) = E_p[T] - E_q[f*(T)] <= D_f[p||q], tight at T = f'(p/q) (ou2018 Eqs. 27, 29)"""
     return np.sum(p * T) - np.sum(q * F_DIVERGENCES[name].conjugate(T))
 
 

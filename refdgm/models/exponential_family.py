@@ -2,10 +2,12 @@ r"""A discrete exponential family, and the Fisher equality: the score has mean z
 
     p(z; lam) = exp(lam . s(z) + r(z)) / Z(lam),   z in {0..m-1}
     score     d/dlam log p(z; lam) = s(z) - E[s],    E[score] = 0
+    free c    p_hat(z; lam, c) = exp(lam . s(z) + r(z) - c),   a density iff c = log Z(lam)
 
 Shapes: lam (d,), sufficient statistics s (m, d), log reference r (m,). The smallest family with a parameter vector,
 an intractable-looking Z and everything summable: the workbench of stochastic approximation.
 """
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,13 +15,18 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import make_jvp
 
-from refdgm.checking import Claim, vanishes
+from refdgm.checking import Claim, equals, vanishes
 from refdgm.numerics import gaussian_log_prob, log_softmax, softmax, trapezoid
 
 
 def log_p(lam, s, r):
     """log p(z; lam) for every z.  (d,), (m, d), (m,) -> (m,)"""
     return log_softmax(np.dot(s, lam) + r)
+
+
+def log_p_free(lam, c, s, r):
+    """log p_hat(z; lam, c), the log normaliser a parameter like the others (ou2018 Sec. 1, Eq. 40).  -> (m,)"""
+    return np.dot(s, lam) + r - c
 
 
 def score(lam, s, r):
@@ -89,7 +96,22 @@ def score_size(families):
     return max(onp.max(onp.abs(scores(f)) @ (f.w * onp.exp(f.log_p(f.theta, f.x)))) for f in families)
 
 
+def log_p_by_products(lam, s, r):
+    """The oracle of log p, in plain Python: u(z) = prod_i exp(lam_i s_i(z)), divided by its sum."""
+    u = [math.exp(r_z) * math.prod(math.exp(lam_i * s_i) for lam_i, s_i in zip(lam, s_z)) for s_z, r_z in zip(s, r)]
+    return onp.array([math.log(u_z / math.fsum(u)) for u_z in u])
+
+
+def with_c(c):
+    """log p_hat with c taken from the sum of exp(u)."""
+    return lambda lam, s, r: log_p_free(lam, c(onp.sum(onp.exp(onp.dot(s, lam) + r))), s, r)
+
+
 CLAIMS = [
+    Claim("ou2018.sym.nce_param", with_c(onp.log), equals(log_p_by_products, random_case),
+          {"c = Z, not its logarithm": with_c(lambda Z: Z),
+           "sign: u + c": with_c(lambda Z: -onp.log(Z)),
+           "c = 0: exp(u) taken for a density": with_c(lambda Z: 0.0)}),
     Claim("ou2018.fisher", expected_score, vanishes(score_size, regular_case, method="quadrature"),
           {"expectation under another parameter": lambda families: expected_score(families, off=0.1),
            "the squared score: its mean is the Fisher information": lambda families: expected_score(families, power=2),

@@ -24,16 +24,18 @@ def uniform_proposal(m):
 
 
 def log_ratio(log_p, R, z, z_new):
-    """log p(z')R(z', z) / (p(z)R(z, z')).  (..., m), (m, m), (...,), (...,) -> (...)"""
+    """log p(z')R(z', z) / (p(z)R(z, z')), -inf if there is no way back.  (..., m), (m, m), (...,), (...,) -> (...)"""
     log_p_new, log_p_old = (np.take_along_axis(log_p, i[..., None], axis=-1)[..., 0] for i in (z_new, z))
-    return log_p_new - log_p_old + np.log(R[z_new, z]) - np.log(R[z, z_new])
+    with np.errstate(divide="ignore"):          # log 0 = -inf: such a move is never accepted
+        return log_p_new - log_p_old + np.log(R[z_new, z]) - np.log(R[z, z_new])
 
 
 def step(log_p, R, z, u_propose, u_accept):
-    """One move of every chain, with its two uniforms.  (..., m), (m, m), (...,), (...,), (...,) -> (...)"""
-    z_new = np.sum(np.cumsum(R, axis=1)[z] <= u_propose[..., None], axis=-1)
-    z_new = np.minimum(z_new, len(R) - 1)           # a cumulated sum that ends a rounding below 1
-    return np.where(np.log(u_accept) < log_ratio(log_p, R, z, z_new), z_new, z)
+    """One move of every chain, with its two uniforms in [0, 1).  (..., m), (m, m), (...,), (...,), (...,) -> (...)"""
+    up_to = np.cumsum(R, axis=1)
+    up_to = up_to / up_to[:, -1:]               # ends in exactly 1, so that no state with R = 0 is ever proposed
+    z_new = np.sum(up_to[z] <= u_propose[..., None], axis=-1)
+    return np.where(u_accept < np.exp(np.minimum(0.0, log_ratio(log_p, R, z, z_new))), z_new, z)
 
 
 def transition_matrix(log_p, R):
@@ -41,12 +43,11 @@ def transition_matrix(log_p, R):
 
     Raises ValueError unless R is a transition matrix.
     """
+    valid.shape("the proposal R", R, (len(log_p), len(log_p)))
     valid.distribution("each row of the proposal R", R, axis=1)
     K = np.zeros_like(R)
     z, z_new = np.nonzero(R)
-    targets = np.broadcast_to(log_p, (len(z), len(log_p)))
-    backward_possible = R[z_new, z] > 0
-    z, z_new, targets = z[backward_possible], z_new[backward_possible], targets[backward_possible]
-    K[z, z_new] = R[z, z_new] * np.exp(np.minimum(0.0, log_ratio(targets, R, z, z_new)))
+    log_accept = np.minimum(0.0, log_ratio(np.broadcast_to(log_p, (len(z), len(log_p))), R, z, z_new))
+    K[z, z_new] = R[z, z_new] * np.exp(log_accept)
     np.fill_diagonal(K, 0.0)
     return K + np.diag(1.0 - K.sum(axis=1))
