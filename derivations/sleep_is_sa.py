@@ -100,6 +100,10 @@ def repelling(**root):
     yield start(r"\max \mathrm{Re}\, \mathrm{spec}\, \frac{\partial f}{\partial \lambda}(\lambda^*)",
                 largest_eigenvalue(**root), claim="ou2018.prop.solvable")
 
+    yield mistake(r"\max \mathrm{Re}\, \mathrm{spec}\, \left(-\frac{\partial f}{\partial \lambda}(\lambda^*)\right)",
+                  largest_eigenvalue(**root, sign=-1),
+                  because="turning the step round does not help: some directions attract, others then repel")
+
     yield at_least(r"0", 0.0,
                    because="where components of x are correlated, a little dependence of h on x reinforces itself")
 
