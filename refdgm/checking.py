@@ -8,7 +8,7 @@ The formula under test is an argument of the check and nothing else, so a mistak
 own code is judged exactly as ours is.
 """
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +39,9 @@ class Check(NamedTuple):
     kind: str               # equality, gradient, bound, limit, ...
     method: str             # enumeration, quadrature, autodiff, matrix, spectrum, optimisation, simulation
     allowed: float
-    prepare: Callable       # seed -> (case, truth), computed once per seed
-    measure: Callable       # (claimed, case, truth) -> the numbers that must stay on the right side of `allowed`
+    case: Callable          # seed -> the arguments of one small random instance
+    oracle: Callable        # arguments -> the truth there
+    measure: Callable       # (claimed, arguments, truth) -> the numbers that must stay on the right side of `allowed`
     relation: str = "<="
     strict: float = 0.0     # some number, over all instances, must be below -strict (bounds: else vacuous)
 
@@ -49,7 +50,7 @@ class Check(NamedTuple):
         worst, worst_seed, lowest = None, None, np.inf
         for seed in enough(seeds) if self.strict else seeds:
             try:
-                case, truth = self.prepare(seed)
+                case, truth = _prepare(self.case, self.oracle, seed)
                 numbers = np.atleast_1d(np.asarray(self.measure(claimed, case, truth), dtype=float))
             except Exception as error:
                 error.add_note(f"shown by --seed {seed} --instances 1")
@@ -101,7 +102,7 @@ def equals(truth, case, rtol=IDENTITY, scale=None, method="enumeration"):
 
     def measure(claimed, case, truth):
         return distance(claimed(**case), *truth)
-    return Check("equality", method, rtol, _prepared(case, oracle), measure)
+    return Check("equality", method, rtol, case, oracle, measure)
 
 
 def vanishes(scale, case, rtol=IDENTITY, method="enumeration"):
@@ -111,7 +112,7 @@ def vanishes(scale, case, rtol=IDENTITY, method="enumeration"):
 
     def measure(claimed, case, size):
         return _magnitude(claimed(**case)) / size
-    return Check("equality", method, rtol, _prepared(case, oracle), measure)
+    return Check("equality", method, rtol, case, oracle, measure)
 
 
 def differs_from(other, case, by, scale=None, method="enumeration"):
@@ -159,7 +160,7 @@ def _bound(other, case, slack, method, sign):
         if value.shape != bound.shape or not np.all(np.isfinite(value)):
             return np.inf
         return sign * (value - bound) / max(1.0, float(np.max(np.abs(bound))))
-    return Check("bound", method, slack, _prepared(case, oracle), measure, strict=STRICT)
+    return Check("bound", method, slack, case, oracle, measure, strict=STRICT)
 
 
 def is_ordered(case, margin=STRICT, method="enumeration"):
@@ -167,18 +168,18 @@ def is_ordered(case, margin=STRICT, method="enumeration"):
     def measure(claimed, case, _):
         steps = np.diff(np.asarray(claimed(**case), dtype=float))
         return steps if steps.size and np.all(np.isfinite(steps)) else -np.inf
-    return Check("ordering", method, margin, _prepared(case, lambda case: None), measure, relation=">=")
+    return Check("ordering", method, margin, case, lambda case: None, measure, relation=">=")
 
 
 def tends_to(truth, case, index, values, rtol=1e-8, scale=None, method="enumeration"):
     """claimed(**case, index=n) approaches truth(**case) along `values`, ends within rtol, and starts outside it."""
     def oracle(case):
-        return equals(truth, lambda seed: case, scale=scale).prepare(0)[1]
+        return equals(truth, None, scale=scale).oracle(case)
 
     def measure(claimed, case, truth):
         errors = [distance(claimed(**case, **{index: n}), *truth) for n in values]
         return errors[-1] if errors[0] > rtol and errors[-1] < errors[0] else np.inf
-    return Check("limit", method, rtol, _prepared(case, oracle), measure)
+    return Check("limit", method, rtol, case, oracle, measure)
 
 
 def has_order(truth, case, index, values, order, within=0.1, geometric=False, scale=None, method="enumeration"):
@@ -187,7 +188,7 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
     The measured number is the distance between `order` and what the last two of `values` show.
     """
     def oracle(case):
-        return equals(truth, lambda seed: case, scale=scale).prepare(0)[1], order(**case) if callable(order) else order
+        return equals(truth, None, scale=scale).oracle(case), order(**case) if callable(order) else order
 
     def measure(claimed, case, truth_and_order):
         truth, expected = truth_and_order
@@ -197,7 +198,7 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
         if geometric:
             return abs((b / a) ** (1 / (values[-1] - values[-2])) - expected)
         return abs(np.log(a / b) / np.log(values[-1] / values[-2]) - expected)
-    return Check("limit", method, within, _prepared(case, oracle), measure)
+    return Check("limit", method, within, case, oracle, measure)
 
 
 def leaves_invariant(distribution, case, reversible=False, rtol=IDENTITY):
@@ -213,7 +214,7 @@ def leaves_invariant(distribution, case, reversible=False, rtol=IDENTITY):
         size = np.max(pi)
         errors = [np.max(np.abs(P.sum(1) - 1)), max(0.0, -np.min(P)), np.max(np.abs(flow.sum(0) - pi)) / size]
         return errors + [np.max(np.abs(flow - flow.T)) / size] * reversible
-    return Check("invariance", "matrix", rtol, _prepared(case, oracle), measure)
+    return Check("invariance", "matrix", rtol, case, oracle, measure)
 
 
 def is_stable(case, margin=1e-9):
@@ -221,7 +222,7 @@ def is_stable(case, margin=1e-9):
     def measure(claimed, case, _):
         J = np.atleast_2d(np.asarray(claimed(**case), dtype=float))
         return np.max(np.linalg.eigvals(J).real) if np.all(np.isfinite(J)) else np.inf
-    return Check("spectrum", "spectrum", -margin, _prepared(case, lambda case: None), measure)
+    return Check("spectrum", "spectrum", -margin, case, lambda case: None, measure)
 
 
 def minimises(objective, wrt, case, rtol=1e-6, scale=None, method="optimisation"):
@@ -244,19 +245,19 @@ def minimises(objective, wrt, case, rtol=1e-6, scale=None, method="optimisation"
         best = f(unflatten(at))
         around = min(float(f(unflatten(at + r * d))) for r in (0.001, 0.1, 1.0) for d in directions)
         return [_magnitude(g(at)) / size, max(0.0, float(best) - around) / max(1.0, abs(float(best)))]
-    return Check("optimum", method, rtol, _prepared(case, oracle), measure)
+    return Check("optimum", method, rtol, case, oracle, measure)
 
 
 def converges_to(truth, case, rtol, scale=None, method="simulation"):
     """claimed(**case) is a trajectory (T, ...) that starts away from truth(**case) and ends within `rtol` of it."""
     def oracle(case):
-        return equals(truth, lambda seed: case, scale=scale).prepare(0)[1]
+        return equals(truth, None, scale=scale).oracle(case)
 
     def measure(claimed, case, truth):
         path = claimed(**case)
         ends = distance(path[-1], *truth)
         return ends if distance(path[0], *truth) > 3 * rtol else np.inf
-    return Check("convergence", method, rtol, _prepared(case, oracle), measure)
+    return Check("convergence", method, rtol, case, oracle, measure)
 
 
 def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
@@ -272,19 +273,18 @@ def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
         tail = false_alarm / (2 * components)
         return norm.isf(tail) if batches is None else t.isf(tail, batches - 1)
 
-    def measure(claimed, case, truth_and_seed):
-        truth, seed = truth_and_seed
-        draws = np.asarray(claimed(np.random.default_rng([seed, 1]), n, **case), dtype=float).reshape(n, -1)
+    def oracle(case):
+        return flatten(truth(**case))[0]
+
+    def measure(claimed, case, truth):
+        rng = np.random.default_rng(np.frombuffer(truth.tobytes(), dtype=np.uint32))    # a stream of its own
+        draws = np.asarray(claimed(rng, n, **case), dtype=float).reshape(n, -1)
         means = draws if batches is None else draws.reshape(batches, n // batches, -1).mean(1)
         if means.shape[1] != truth.size:
             return np.inf
         error = np.abs(means.mean(0) - truth) / np.maximum(means.std(0, ddof=1) / np.sqrt(len(means)), 1e-300)
         return np.max(error) / quantile(truth.size)
-
-    def prepare(seed):
-        arguments = case(seed)
-        return arguments, (flatten(truth(**arguments))[0], seed)
-    return Check("unbiasedness", "simulation", 1.0, cache(prepare), measure)
+    return Check("unbiasedness", "simulation", 1.0, case, oracle, measure)
 
 
 # ---- distances ------------------------------------------------------------------------
@@ -329,9 +329,8 @@ def _difference_error(f, value, gradient, scale):
     return float(max(errors)) / max(np.max(np.abs(g)) if scale is None else scale, 1e-300)
 
 
-def _prepared(case, oracle):
-    @cache
-    def prepare(seed):
-        arguments = case(seed)
-        return arguments, oracle(arguments)
-    return prepare
+@lru_cache(maxsize=1024)
+def _prepare(case, oracle, seed):
+    """The instance and its truth, computed once for the formula and all its mistakes."""
+    arguments = case(seed)
+    return arguments, oracle(arguments)

@@ -5,9 +5,10 @@ r"""Stochastic approximation: solve f(lam) = E_{z ~ p(.;lam)}[F(z; lam)] = 0 fro
     multiple moves   z_{t,0} = z_{t-1,K},   lam_t = lam_{t-1} + gamma_t (1/K) sum_k F(z_{t,k}; lam_{t-1})
 
 The workbench is maximum likelihood in an exponential family: F(z) = s_data - s(z), so f is the gradient of the
-log-likelihood, its root is the maximum likelihood estimate, and the kernel is a Metropolis chain.
+log-likelihood, its root is the maximum likelihood estimate, and the kernel is a Metropolis-Hastings
+chain with an unsymmetric proposal R.
 
-Shapes: lam (..., d) for a batch of independent runs, z (...,), s (m, d), r (m,), s_data (d,).
+Shapes: lam (..., d) for a batch of independent runs, z (...,), s (m, d), r (m,), s_data (d,), R (m, m).
 """
 import autograd.numpy as anp
 import numpy as np
@@ -16,7 +17,7 @@ from autograd import grad
 from refdgm.checking import Claim, converges_to, equals
 from refdgm.models.exponential_family import fisher_information, log_p, mean_statistics, random_case
 from refdgm.numerics import all_tuples, log_sum_exp
-from refdgm.samplers.metropolis_hastings import random_walk, step, transition_matrix, uniform_proposal
+from refdgm.samplers.metropolis_hastings import step, transition_matrix
 
 
 def mean_field(lam, s, r, s_data):
@@ -65,33 +66,41 @@ def family_case(seed, m=5, d=2):
     white = np.linalg.inv(np.linalg.cholesky(fisher_information(np.zeros(d), case["s"], r)))
     s = case["s"] @ white.T
     s_data = mean_statistics(rng.choice([-0.5, 0.5], d), s, r)
-    return {"lam": case["lam"], "s": s, "r": r, "s_data": s_data, "seed": seed}
+    R = rng.dirichlet(np.full(m, 2.0), size=m)
+    return {"lam": case["lam"], "s": s, "r": r, "s_data": s_data, "R": R, "seed": seed}
 
 
-def metropolis(s, r, seed, runs, steps, freeze=None, restart=False, invert=1.0):
-    """The Metropolis kernel of every run, one move a step."""
-    R, u = uniform_proposal(len(s)), np.random.default_rng([seed, 3]).random((steps, 2, runs))
+def step_without_correction(log_p, R, z, u_propose, u_accept):
+    """A Metropolis step that accepts with p(z')/p(z), as if the proposal were symmetric."""
+    z_new = step(log_p, R, z, u_propose, 0 * u_accept)
+    chain = np.arange(len(z))
+    return np.where(np.log(u_accept) < log_p[chain, z_new] - log_p[chain, z], z_new, z)
+
+
+def metropolis(s, r, R, seed, runs, steps, freeze=None, restart=False, move=step):
+    """The Metropolis-Hastings kernel of every run, one move a step."""
+    u = np.random.default_rng([seed, 3]).random((steps, 2, runs))
 
     def kernel(lam, z, t, k):
         log_target = (lam if freeze is None else freeze) @ s.T + r          # unnormalised
-        return step(invert * np.broadcast_to(log_target, (runs, len(s))), R, 0 * z if restart else z, *u[t - 1])
+        return move(np.broadcast_to(log_target, (runs, len(s))), R, 0 * z if restart else z, *u[t - 1])
     return kernel
 
 
 def algorithm_1(sign=1.0, gamma=robbins_monro, freeze=False, **kernel_options):
     """The mean over RUNS runs of lam_t, started at lam = 0 and z = 0.  -> (STEPS + 1, d)"""
-    def trajectory(lam, s, r, s_data, seed):
+    def trajectory(lam, s, r, s_data, R, seed):
         start = np.zeros((RUNS, s.shape[1]))
-        kernel = metropolis(s, r, seed, RUNS, STEPS, freeze=start if freeze else None, **kernel_options)
+        kernel = metropolis(s, r, R, seed, RUNS, STEPS, freeze=start if freeze else None, **kernel_options)
         path = run(lambda z, lam: sign * (s_data - s[z]), kernel, start, np.zeros(RUNS, dtype=int), STEPS, gamma)
         return path.mean(axis=1)
     return trajectory
 
 
-def of_average(lam, s, r, s_data, seed, K=4, divide=True, restart=False, independent=False):
+def of_average(lam, s, r, s_data, R, seed, K=4, divide=True, restart=False, independent=False):
     """Mean (d,) and covariance (d, d) of (1/K) sum_k F(z_k) along the stationary chain, from powers of its kernel."""
     p = np.exp(log_p(lam, s, r))
-    P = np.outer(np.ones(len(p)), p) if independent else transition_matrix(np.log(p), random_walk(len(p)))
+    P = np.outer(np.ones(len(p)), p) if independent else transition_matrix(np.log(p), R)
     F = s_data - s
     start = np.eye(len(p))[0] if restart else p
     laws = [start @ np.linalg.matrix_power(P, k) for k in range(1, K + 1)]
@@ -107,40 +116,50 @@ def of_average(lam, s, r, s_data, seed, K=4, divide=True, restart=False, indepen
     return {"mean": mean / count, "covariance": (second - np.outer(mean, mean)) / count**2}
 
 
-def of_average_by_paths(lam, s, r, s_data, seed, K=4):
+def kernel_by_hand(p, R):
+    """The oracle of the Metropolis-Hastings kernel, entry by entry."""
+    P = np.array([[R_ij * min(1.0, p[j] * R[j, i] / (p[i] * R_ij)) for j, R_ij in enumerate(row)]
+                  for i, row in enumerate(R)])
+    for i, row in enumerate(P):
+        P[i, i] = 1.0 - sum(row[j] for j in range(len(row)) if j != i)
+    return P
+
+
+def of_average_by_paths(lam, s, r, s_data, R, seed, K=4):
     """The oracle: the mean is f(lam), the covariance a sum over every path z_0, z_1, ..., z_K with its probability."""
     p = np.exp(log_p(lam, s, r))
-    P = transition_matrix(np.log(p), random_walk(len(p)))
+    P = kernel_by_hand(p, R)
     paths = all_tuples(len(p), K + 1)
     probability = p[paths[:, 0]] * np.prod(P[paths[:, :-1], paths[:, 1:]], axis=1)
     average = np.mean((s_data - s)[paths[:, 1:]], axis=1)
     off = average - probability @ average
-    return {"mean": likelihood_gradient(lam, s, r, s_data, seed), "covariance": (off * probability[:, None]).T @ off}
+    return {"mean": likelihood_gradient(lam, s, r, s_data, R, seed), "covariance": (off * probability[:, None]).T @ off}
 
 
-def likelihood_gradient(lam, s, r, s_data, seed):
+def likelihood_gradient(lam, s, r, s_data, R, seed):
     """Eq. 1's oracle: autograd of the mean log-likelihood s_data . lam - log Z(lam)."""
     return grad(lambda v: anp.dot(s_data, v) - log_sum_exp(anp.dot(s, v) + r))(lam)
 
 
 def averaged_under(law):
     """sum_z law(z) F(z) with another law than p(.; lam)."""
-    return lambda lam, s, r, s_data, seed: s_data - law(lam, s, r) @ s
+    return lambda lam, s, r, s_data, R, seed: s_data - law(lam, s, r) @ s
 
 
 CLAIMS = [
-    Claim("ou2018.eq1", lambda lam, s, r, s_data, seed: mean_field(lam, s, r, s_data),
+    Claim("ou2018.eq1", lambda lam, s, r, s_data, R, seed: mean_field(lam, s, r, s_data),
           equals(likelihood_gradient, family_case),
           {"z from p(.; 0), which does not move with lambda": averaged_under(
               lambda lam, s, r: np.exp(log_p(0 * lam, s, r))),
            "z uniform": averaged_under(lambda lam, s, r: np.full(len(r), 1 / len(r))),
            "p unnormalised": averaged_under(lambda lam, s, r: np.exp(s @ lam + r))}),
-    Claim("ou2018.alg1", algorithm_1(), converges_to(lambda lam, s, r, s_data, seed: root(s, r, s_data), family_case,
+    Claim("ou2018.alg1", algorithm_1(), converges_to(lambda lam, s, r, s_data, R, seed: root(s, r, s_data), family_case,
                                                      rtol=0.1, scale=lambda **case: 1.0),
           {"lambda - gamma F": algorithm_1(sign=-1.0),
            "z restarted at each step": algorithm_1(restart=True),
            "the kernel of lambda_0 throughout": algorithm_1(freeze=True),
-           "acceptance ratio inverted": algorithm_1(invert=-1.0),
+           "acceptance ratio inverted": algorithm_1(move=lambda log_p, *args: step(-log_p, *args)),
+           "no Hastings correction": algorithm_1(move=step_without_correction),
            "steps 1/t^2": algorithm_1(gamma=lambda t: 1 / t**2)}),
     Claim("ou2018.sa.multimoves", of_average, equals(of_average_by_paths, family_case),
           {"the sum, without 1/K": lambda **case: of_average(**case, divide=False),

@@ -12,17 +12,6 @@ import numpy as np
 from refdgm import validation as valid
 
 
-def random_walk(m):
-    """The proposal that steps one state up or down on a line of m states, and stays at an end.  -> (m, m)"""
-    R = (np.eye(m, k=1) + np.eye(m, k=-1)) / 2
-    return R + np.diag(1.0 - R.sum(axis=1))
-
-
-def uniform_proposal(m):
-    """The proposal that takes every one of m states alike.  -> (m, m)"""
-    return np.full((m, m), 1 / m)
-
-
 def log_ratio(log_p, R, z, z_new):
     """log p(z')R(z', z) / (p(z)R(z, z')), -inf if there is no way back.  (..., m), (m, m), (...,), (...,) -> (...)"""
     log_p_new, log_p_old = (np.take_along_axis(log_p, i[..., None], axis=-1)[..., 0] for i in (z_new, z))
