@@ -28,7 +28,7 @@ def mean_field(lam, s, r, s_data):
 def root(s, r, s_data):
     """The lam with f(lam) = 0, by Newton's method on the concave log-likelihood.  -> (d,)"""
     lam = np.zeros(s.shape[1])
-    for _ in range(50):
+    for _ in range(20):
         lam = lam + np.linalg.solve(fisher_information(lam, s, r), mean_field(lam, s, r, s_data))
     return lam
 
@@ -56,18 +56,19 @@ def run(F, kernel, lam, z, steps, gamma=robbins_monro, moves=1):
 
 # ---- claims ---------------------------------------------------------------------------
 
-RUNS, STEPS = 100, 400      # bias O(gamma_T) = 0.007; the standard error of the mean over the runs is about 0.015
+RUNS, STEPS = 100, 400      # bias O(gamma_T) times the mixing time; standard error about 0.015
 
 
 def family_case(seed, m=5, d=2):
-    """A family with Fisher information I at lam = 0, and data whose mean statistic a nearby parameter produces."""
+    """A family with Fisher information I at the root, which is away from lam = 0, and an unsymmetric proposal."""
     case, rng = random_case(seed, m, d), np.random.default_rng([seed, 2])
-    r = case["r"] / 2
-    white = np.linalg.inv(np.linalg.cholesky(fisher_information(np.zeros(d), case["s"], r)))
+    at_root = rng.choice([-0.5, 0.5], d)
+    white = np.linalg.inv(np.linalg.cholesky(fisher_information(np.zeros(d), case["s"], case["r"] / 2)))
     s = case["s"] @ white.T
-    s_data = mean_statistics(rng.choice([-0.5, 0.5], d), s, r)
-    R = rng.dirichlet(np.full(m, 2.0), size=m)
-    return {"lam": case["lam"], "s": s, "r": r, "s_data": s_data, "R": R, "seed": seed}
+    r = case["r"] / 2 - s @ at_root
+    R = rng.uniform(0.0, 1.0, (m, m)) + rng.permutation(np.arange(2.0, m + 2))      # some states proposed more often
+    return {"lam": case["lam"], "s": s, "r": r, "s_data": mean_statistics(at_root, s, r),
+            "R": R / R.sum(axis=1, keepdims=True), "seed": seed}
 
 
 def step_without_correction(log_p, R, z, u_propose, u_accept):
@@ -87,12 +88,12 @@ def metropolis(s, r, R, seed, runs, steps, freeze=None, restart=False, move=step
     return kernel
 
 
-def algorithm_1(sign=1.0, gamma=robbins_monro, freeze=False, **kernel_options):
+def algorithm_1(sign=1.0, freeze=False, **kernel_options):
     """The mean over RUNS runs of lam_t, started at lam = 0 and z = 0.  -> (STEPS + 1, d)"""
     def trajectory(lam, s, r, s_data, R, seed):
         start = np.zeros((RUNS, s.shape[1]))
         kernel = metropolis(s, r, R, seed, RUNS, STEPS, freeze=start if freeze else None, **kernel_options)
-        path = run(lambda z, lam: sign * (s_data - s[z]), kernel, start, np.zeros(RUNS, dtype=int), STEPS, gamma)
+        path = run(lambda z, lam: sign * (s_data - s[z]), kernel, start, np.zeros(RUNS, dtype=int), STEPS)
         return path.mean(axis=1)
     return trajectory
 
@@ -154,13 +155,12 @@ CLAIMS = [
            "z uniform": averaged_under(lambda lam, s, r: np.full(len(r), 1 / len(r))),
            "p unnormalised": averaged_under(lambda lam, s, r: np.exp(s @ lam + r))}),
     Claim("ou2018.alg1", algorithm_1(), converges_to(lambda lam, s, r, s_data, R, seed: root(s, r, s_data), family_case,
-                                                     rtol=0.1, scale=lambda **case: 1.0),
+                                                     rtol=0.08, scale=lambda **case: 1.0),
           {"lambda - gamma F": algorithm_1(sign=-1.0),
            "z restarted at each step": algorithm_1(restart=True),
            "the kernel of lambda_0 throughout": algorithm_1(freeze=True),
-           "acceptance ratio inverted": algorithm_1(move=lambda log_p, *args: step(-log_p, *args)),
-           "no Hastings correction": algorithm_1(move=step_without_correction),
-           "steps 1/t^2": algorithm_1(gamma=lambda t: 1 / t**2)}),
+           "accepts with p(z)/p(z')": algorithm_1(move=lambda log_p, *args: step(-log_p, *args)),
+           "no Hastings correction": algorithm_1(move=step_without_correction)}),
     Claim("ou2018.sa.multimoves", of_average, equals(of_average_by_paths, family_case),
           {"the sum, without 1/K": lambda **case: of_average(**case, divide=False),
            "variance Var_1/K, as for independent draws": lambda **case: of_average(**case, independent=True),
