@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+import autograd.numpy as anp
 import numpy as np
 from autograd import grad
 from autograd.misc import flatten
@@ -44,6 +45,7 @@ class Check(NamedTuple):
     measure: Callable       # (claimed, arguments, truth) -> the numbers that must stay on the right side of `allowed`
     relation: str = "<="
     strict: float = 0.0     # some number, over all instances, must be below -strict (bounds: else vacuous)
+    gap: Callable | None = None     # (claimed, arguments) -> the largest excess over a bound, differentiable
 
     def __call__(self, claimed, seeds=range(4), until_rejected=False):
         """Measure `claimed` on every seed -> Report. With `until_rejected`, stop at the first seed that rejects."""
@@ -83,6 +85,8 @@ class Claim(NamedTuple):
     mistakes: dict                  # plausible mistake -> function; each must be rejected
     printed: Callable | None = None     # misprint, false: the formula as printed, which must be rejected
     without: Check | None = None        # holds-if: cases that violate the condition; `claimed` must be rejected there
+    typical: bool = False               # holds on random models without being a theorem: `falsify` finds exceptions
+    inequality: Check | None = None     # where `printed` is a bound: the printed inequality, to be attacked
     says: str = ""
     where: str = ""
     latex: str = ""
@@ -160,7 +164,10 @@ def _bound(other, case, slack, method, sign):
         if value.shape != bound.shape or not np.all(np.isfinite(value)):
             return np.inf
         return sign * (value - bound) / max(1.0, float(np.max(np.abs(bound))))
-    return Check("bound", method, slack, case, oracle, measure, strict=STRICT)
+
+    def gap(claimed, case):
+        return anp.max(sign * (claimed(**case) - other(**case)))
+    return Check("bound", method, slack, case, oracle, measure, strict=STRICT, gap=gap)
 
 
 def is_ordered(case, margin=STRICT, method="enumeration"):

@@ -53,6 +53,11 @@ def parser():
     sub.add_argument("--format", choices=("text", "md", "json"), default="text")
     instances(sub)
 
+    sub = command("falsify", falsify, "attack claims: search for counter-examples, and shrink what is found")
+    sub.add_argument("targets", nargs="+", metavar="TARGET", help="an id, a document, or FILE.py")
+    sub.add_argument("--starts", type=_positive, default=16, metavar="N", help="random starts of each search (default 16)")
+    sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first start (default 0)")
+
     sub = command("new", new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
 
@@ -172,6 +177,23 @@ def errata(arguments):
     else:
         print(report.errata_markdown(found) if arguments.format == "md" else report.errata_text(found))
     return 1 if verification.fell_short(records) else 0
+
+
+def falsify(arguments):
+    from refdgm import falsification, report, verification
+    fell_short, tasks = False, [t for t in verification.resolve(arguments.targets) if t.kind == "claim"]
+    for n, task in enumerate(tasks):
+        _progress(n, len(tasks), task.id)
+        claim = verification.of_task(task)[0].get(task.id)
+        _progress()
+        if claim is None:
+            print(f"{task.id}: no number can settle it; there is nothing to attack.")
+            continue
+        for form, formula, check, expected in falsification.forms(claim):
+            attack = falsification.attack(form, formula, check, arguments.starts, arguments.seed)
+            fell_short |= attack.found != expected
+            print(report.attack_text(task.id, attack, expected, falsification.show(attack.case)), flush=True)
+    return 1 if fell_short else 0
 
 
 def new(arguments):

@@ -90,6 +90,17 @@ def claim_text(entry, record, used_in=()):
     return "\n".join(out).rstrip()
 
 
+def attack_text(id, attack, expected, instance):
+    """`refdgm falsify`: what the attack on one form found (`instance` as text), and how hard it tried."""
+    tried = f"{attack.starts} starts, {attack.evaluations} evaluations, {attack.seconds:.1f} s"
+    held = f"{number(attack.measured)} {RELATION[attack.relation]} {number(attack.allowed)}"
+    if not attack.found:
+        said = "no counter-example" + (", though one is expected" if expected else "")
+        return f"{id}, {attack.form}: {said} ({tried}); worst {held}"
+    said = "counter-example" + ("" if expected else ", against the verdict")
+    return f"{id}, {attack.form}: {said} ({tried}); {held} fails at\n{instance}"
+
+
 def derivation_text(derivation, record):
     """`refdgm show DERIVATION`: every line with its residual and the reason for the step."""
     import sys

@@ -6,7 +6,7 @@ import refdgm
 
 LAYERS = [("validation",), ("numerics",), ("checking",), ("derivation",), ("models", "divergences"), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("derivations",), ("ledger",),
-          ("verification", "journal"), ("report", "doctor"), ("cli",), ("__main__",)]
+          ("verification", "journal", "falsification"), ("report", "doctor"), ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"

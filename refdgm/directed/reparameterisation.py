@@ -131,5 +131,5 @@ CLAIMS = [
           {"equal means, hence equal variances": pathwise_variance,
            "the mean of 10,000 draws held against one draw": lambda **c: reinforce_variance(**c) / 1e4,
            "the ratio of the two upside down": lambda **c: pathwise_variance(**c) ** 2 / reinforce_variance(**c)},
-          without=is_at_least(pathwise_variance, abrupt_case, method="quadrature")),
+          without=is_at_least(pathwise_variance, abrupt_case, method="quadrature"), typical=True),
 ]

@@ -199,7 +199,7 @@ CLAIMS = [
           {"k squared": with_factor(bound_over_kept, lambda k: k**2),
            "w_i / k": with_factor(bound_over_kept, lambda k: 1 / k),
            "q alone as the density of the kept": with_weights(lambda w, r: w, lambda w, r: 1.0)},
-          printed=with_factor(bound_over_kept, lambda k: 1)),
+          printed=with_factor(bound_over_kept, lambda k: 1), inequality=is_at_most(log_evidence, random_case)),
     Claim("bachman2015.eq12", at_q_and_at_posterior(bound_over_draws), is_at_most(evidence_twice, random_case),
           {"k - 1 for k": at_q_and_at_posterior(with_factor(bound_over_draws, lambda k: k - 1)),
            "r_i in front, not normalised": at_q_and_at_posterior(with_weights(
@@ -219,7 +219,7 @@ CLAIMS = [
           {"k - 1 for k": at_q_and_at_posterior(
               lambda log_p, log_q, k: bound_of_sum(log_p, log_q, k) - np.log(k - 1)),
            "log outside the expectation": at_q_and_at_posterior(log_evidence)},
-          printed=at_q_and_at_posterior(bound_of_sum)),
+          printed=at_q_and_at_posterior(bound_of_sum), inequality=is_at_most(evidence_twice, random_case)),
     Claim("bachman2015.eq14_identity", bound_of_sum, equals(with_factor(bound_over_draws, lambda k: 1), random_case),
           {"log k apart": bound_of_mean,
            "the entropy of w apart": lambda **c: bound_of_sum(**c) - resampling_entropy(**c)}),

@@ -184,7 +184,7 @@ CLAIMS = [
            "equally hard": lambda **c: variances(**c)[[0, 0]],
            "no learning signal in the variational gradient": lambda theta, phi, p_data: np.array(
                [sleep_variance(theta, phi), total_variance(wake_law(phi, p_data), score_phi(phi))])},
-          without=is_ordered(faint_case)),
+          without=is_ordered(faint_case), typical=True),
     Claim("ou2018.eq17.theta", saturated_fit,
           minimises(lambda theta, phi, p_data: exclusive_kl(theta, phi, p_data) - np.dot(p_data, log_marginal(theta)),
                     "theta", random_case),

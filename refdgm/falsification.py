@@ -1,0 +1,261 @@
+"""Attack a claim: search for the instance on which it fails worst, and shrink what is found to a small one.
+
+`refdgm falsify ID` attacks the form that holds, which must survive, and the printed form of a misprint or a false
+claim (or the cases without the condition of a holds-if), of which a counter-example must be found. The search starts
+from many random instances, of several sizes where the case takes sizes, and climbs the check's own number: along its
+gradient where the formula can be differentiated, by random steps that are kept when they help where it cannot. Bits
+stay bits, laws stay laws, positive numbers stay positive, and no number leaves [-LIMIT, LIMIT]: what fails only
+beyond that fails in rounding.
+"""
+import inspect
+import time
+from typing import NamedTuple
+
+import numpy as np
+from autograd import grad
+
+from refdgm.checking import ROUNDING, distance
+
+LIMIT = 4.0             # parameters are searched in [-LIMIT, LIMIT], positive ones in [1 / LIMIT**2, LIMIT**2]
+LEAST_MASS = 1e-3       # of a state, in a law that is searched
+CLIMB = 60              # steps of the search from each start
+ENOUGH_CLIMBING = 20    # steps after which a clear counter-example is large enough to be rounded
+CLEAR = 100.0           # a counter-example is clear when it misses by this many tolerances
+
+
+ASYMPTOTIC = ("limit", "convergence", "unbiasedness")   # true only in the end: an extreme instance just takes longer
+
+
+class Attack(NamedTuple):
+    """What an attack on one form found: the worst number, the instance that shows it, and how hard it tried."""
+    form: str               # "the claim", "as printed" or "without its condition"
+    found: bool
+    measured: float
+    allowed: float
+    relation: str
+    case: dict              # the arguments of the worst instance; shrunk where it is a counter-example
+    starts: int
+    evaluations: int
+    seconds: float
+
+
+def forms(claim):
+    """(name, formula, check, whether a counter-example is expected) for each form of a claim that can be attacked."""
+    if claim.check.kind not in ASYMPTOTIC:
+        yield "the claim", claim.claimed, claim.check, claim.typical
+    if claim.printed is not None:
+        yield "as printed", claim.printed, claim.inequality or claim.check, True
+    if claim.without is not None:
+        yield "without its condition", claim.claimed, claim.without, True
+
+
+def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
+    """Search for the worst instance of one form, for about that many seconds at most -> Attack."""
+    begun = time.perf_counter()
+    def late(): return time.perf_counter() - begun > seconds
+    rng, count = np.random.default_rng([seed, 17]), [0]
+
+    def violation(case):
+        """How far the formula misses on an instance, in units in which more is worse; -inf where it has no value."""
+        count[0] += 1
+        try:
+            with np.errstate(all="ignore"):
+                numbers = np.atleast_1d(np.asarray(check.measure(formula, case, check.oracle(case)), dtype=float))
+                if np.all(np.isfinite(numbers)):
+                    return float(np.max(numbers) if check.relation == "<=" else -np.min(numbers))
+                if check.kind in ASYMPTOTIC:
+                    return np.inf                                   # the sequence goes nowhere near its limit
+                value = formula(**case)                             # a wrong shape is a miss, no value is not
+                return np.inf if np.isfinite(distance(value, value)) else -np.inf
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+            return -np.inf
+
+    allowed = check.allowed if check.relation == "<=" else -check.allowed
+    if check.kind in ("ordering", "difference") and form == "the claim":
+        allowed = ROUNDING      # an attack may bring two different things as near to each other as it likes
+    clear = allowed + (CLEAR - 1) * abs(allowed)
+    worst, best_case = -np.inf, None
+    for start, case in enumerate(_starts(check.case, starts, seed)):
+        case, value = _climb(case, violation, _slope(formula, check), rng, clear, late)
+        if value > worst:
+            worst, best_case = value, case
+        if worst > clear or late():
+            break
+    found = worst > allowed
+    if found:
+        best_case = _shrink(best_case, lambda case: violation(case) > max(allowed, min(clear, worst / 2)), late)
+        worst = violation(best_case)
+    return Attack(form, found, worst if check.relation == "<=" else -worst, check.allowed, check.relation, best_case or {},
+                  start + 1, count[0], time.perf_counter() - begun)
+
+
+def _starts(case, starts, seed):
+    """Random instances; small ones first, where the case function takes its sizes as keywords."""
+    sizes = {name: p.default for name, p in inspect.signature(case).parameters.items()
+             if isinstance(p.default, int) and not isinstance(p.default, bool)}
+    for n in range(starts):
+        options = {name: max(1, default - 1 + n % 3) for name, default in sizes.items()} if n % 2 else {}
+        try:
+            yield case(seed + n, **options)
+        except Exception:       # a size that this case cannot have; its usual sizes are tried anyway
+            yield case(seed + n)
+
+
+def _slope(formula, check):
+    """The gradient of a bound's violation in the numbers of an instance, where autograd can take it."""
+    if check.gap is None:
+        return None
+    return lambda free, fixed: grad(lambda free: check.gap(formula, {**fixed, **free}))(free)
+
+
+def _climb(case, violation, slope, rng, clear, late):
+    """Worsen an instance by gradient steps where there is a gradient, else (and after) by random ones."""
+    value, step = violation(case), 0.3
+    free = {name: leaf for name, leaf in case.items() if _all_real(name, leaf)}
+    for n in range(CLIMB):
+        if value > clear and n >= ENOUGH_CLIMBING or late():
+            break
+        if slope is not None and free and n < CLIMB // 2:
+            try:
+                with np.errstate(all="ignore"):
+                    direction = slope({name: case[name] for name in free}, case)
+                trial = {**case, **{name: _moved(case[name], direction[name], step) for name in free}}
+            except Exception:   # a formula written without autograd: random steps do
+                slope = None
+                continue
+        else:
+            trial = _nudged(case, rng, step)
+        trial_value = violation(trial)
+        if trial_value > value:
+            case, value, step = trial, trial_value, min(1.0, 1.5 * step)
+        else:
+            step = max(1e-3, 0.8 * step)
+    return case, value
+
+
+def _shrink(case, still, late):
+    """The same counter-example in rounder numbers: integers, halves, tenths or hundredths, and zeros where they do."""
+    for unit in (1.0, 0.5, 0.1, 0.01):
+        if still(_rounded(case, unit)):
+            case = _rounded(case, unit)
+            break
+    simpler = True
+    while simpler is not None and not late():      # each zero is built upon the last; a case has few numbers, so this ends soon
+        simpler = next((c for c in _with_zeros(case) if not same(c, case) and still(c)), None)
+        case = simpler or case
+    return case
+
+
+def same(a, b):
+    """Whether two cases have the same numbers."""
+    if isinstance(a, dict):
+        return all(same(a[name], b[name]) for name in a)
+    return a is b or isinstance(a, (np.ndarray, float, np.floating)) and np.array_equal(a, b)
+
+
+# ---- what may be changed in an instance -------------------------------------------------
+
+def _kind(name, leaf):
+    """real, positive, law (sums to one), log law (exp of it sums to one, or to less), or fixed (bits, integers, ...)."""
+    if not (isinstance(leaf, (float, np.floating)) or isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"):
+        return "fixed"
+    a = np.asarray(leaf)
+    if a.size == 0 or np.all((a == 0) | (a == 1)):
+        return "fixed"
+    if a.ndim and a.shape[-1] > 1:
+        if np.all(a >= 0) and np.allclose(a.sum(-1), 1):
+            return "law"
+        if name.startswith("log") and np.all(a <= 0) and np.all(np.exp(a).sum(-1) < 1 + 1e-9):
+            return "log law"
+    return "positive" if np.all(a > 0) else "real"
+
+
+def _all_real(name, leaf):
+    if isinstance(leaf, dict):
+        return bool(leaf) and all(_all_real(key, part) for key, part in leaf.items())
+    return _kind(name, leaf) == "real"
+
+
+def _map(change, case):
+    """The case with every leaf changed: change(kind, leaf)."""
+    return {name: _map(change, leaf) if isinstance(leaf, dict) else change(_kind(name, leaf), leaf)
+            for name, leaf in case.items()}
+
+
+def _nudged(case, rng, step):
+    def nudge(kind, leaf):
+        if kind == "fixed":
+            return leaf
+        noise = step * rng.normal(size=np.shape(leaf))
+        if kind == "real":
+            symmetric = np.ndim(leaf) == 2 and np.shape(leaf)[0] == np.shape(leaf)[1] and np.array_equal(leaf, leaf.T)
+            return np.clip(leaf + (noise + noise.T if symmetric else noise), -LIMIT, LIMIT)
+        if kind == "positive":
+            return np.clip(leaf * np.exp(noise), LIMIT**-2, LIMIT**2)
+        return _on_law(kind, leaf, lambda p: np.maximum(p * np.exp(noise), LEAST_MASS))
+    return _map(nudge, case)
+
+
+def _on_law(kind, leaf, change):
+    """Change a law, or the law whose logarithm `leaf` is, and let it sum to what it summed to."""
+    p = np.exp(leaf) if kind == "log law" else leaf
+    changed = change(p)
+    changed = changed * p.sum(-1, keepdims=True) / changed.sum(-1, keepdims=True)
+    return np.log(changed) if kind == "log law" else changed
+
+
+def _moved(leaf, direction, step):
+    if isinstance(leaf, dict):
+        return {name: _moved(leaf[name], direction[name], step) for name in leaf}
+    length = np.max(np.abs(direction))
+    return np.clip(leaf + step * direction / (length if length > 0 else 1.0), -LIMIT, LIMIT)
+
+
+def _rounded(case, unit):
+    def round_to(kind, leaf):
+        if kind == "real":
+            return np.round(np.round(np.asarray(leaf) / unit) * unit, 2) + 0.0
+        if kind == "positive":
+            return np.round(np.maximum(1, np.round(np.asarray(leaf) / unit)) * unit, 2)
+        if kind == "law" or kind == "log law":
+            p, fine = (np.exp(leaf) if kind == "log law" else leaf), min(unit, 0.1)
+            parts = np.maximum(1, np.round(p / fine))
+            if kind == "law" or np.allclose(p.sum(-1), 1):      # the largest part takes up what rounding left over
+                left = np.round(1 / fine) - parts.sum(-1)
+                np.put_along_axis(parts, parts.argmax(-1)[..., None], (parts.max(-1) + left)[..., None], -1)
+            p = np.round(parts * fine, 2)
+            return np.log(p) if kind == "log law" and np.all(p > 0) else p if kind == "law" else leaf
+        return leaf
+    return _map(round_to, case)
+
+
+def _with_zeros(case):
+    """The case with a whole leaf, or one number of it, set to zero."""
+    for name, leaf in case.items():
+        if isinstance(leaf, dict):
+            for simpler in _with_zeros(leaf):
+                yield {**case, name: simpler}
+        elif _kind(name, leaf) == "real":
+            yield {**case, name: np.zeros_like(leaf)}
+            for index in np.ndindex(np.shape(leaf)):
+                simpler = np.array(leaf, dtype=float)
+                simpler[index] = 0.0
+                yield {**case, name: simpler}
+
+
+def show(case, indent="    "):
+    """The numbers of an instance as text; laws given by their logarithm are shown as exp(...)."""
+    lines = []
+
+    def walk(name, key, leaf):
+        if isinstance(leaf, dict):
+            for inner, part in leaf.items():
+                walk(f"{name}[{inner!r}]", inner, part)
+        elif isinstance(leaf, (int, float, np.number, np.ndarray, str)):
+            if _kind(key, leaf) == "log law":
+                name, leaf = f"exp({name})", np.exp(leaf)
+            shown = np.array2string(np.round(leaf, 4) + 0.0, separator=", ") if isinstance(leaf, np.ndarray) else f"{leaf!r}"
+            lines.append(f"{indent}{name} = " + shown.replace("\n", "\n" + " " * (len(indent + name) + 3)))
+    for name, leaf in case.items():
+        walk(name, name, leaf)
+    return "\n".join(lines)
