@@ -7,7 +7,8 @@ lam_t = lam_{t-1} + gamma_t F has a mean and a second moment that follow exact r
     V_t = (I - gamma_t A) V_{t-1} (I - gamma_t A)' + gamma_t^2 S,     E|lam_t - root|^2 = tr V_t
 
 It tends to 0 iff A attracts (-A is Hurwitz), sum gamma_t = inf, and the noise is averaged out (sum gamma_t^2 < inf
-suffices). In the eigenbasis of a symmetric A the recursions are scalar, so many steps are a cumulated product.
+suffices). In the eigenbasis of a symmetric A the recursions are scalar, so many steps are a cumulated product. For
+gamma_t = c/t with 2 c A > 1 the error has a law of its own: T V_T -> c^2 S / (2 c A - 1).
 
 Algorithm 1 adds gamma_t F, so a minimum attracts for f = -grad(objective); f = +grad(objective) leaves it.
 
@@ -24,8 +25,8 @@ from refdgm.numerics import log_sum_exp, softmax
 def mean_square_error(a, noise, error, T, gamma):
     """E|lam_T - root|^2 in each direction, exactly (ou2018 Sec. 2, step sizes).  gamma(t) for t = 1..T  -> (d,)"""
     g = gamma(np.arange(1.0, T + 1))
-    shrink = np.cumprod((1 - g[:, None] * a)[::-1], axis=0)[::-1]          # prod over s >= t
-    after = np.vstack([shrink[1:], np.ones_like(a)])                      # prod over s > t
+    shrink = np.cumprod((1 - g[:, None] * a)[::-1], axis=0)[::-1]         # prod over s >= t
+    after = np.vstack([shrink[1:], np.ones_like(a)])                     # prod over s > t
     return (shrink[0] * error)**2 + np.sum((g[:, None] * after)**2, axis=0) * noise
 
 

@@ -5,8 +5,7 @@ r"""Stochastic approximation: solve f(lam) = E_{z ~ p(.;lam)}[F(z; lam)] = 0 fro
     multiple moves   z_{t,0} = z_{t-1,K},   lam_t = lam_{t-1} + gamma_t (1/K) sum_k F(z_{t,k}; lam_{t-1})
 
 The workbench is maximum likelihood in an exponential family: F(z) = s_data - s(z), so f is the gradient of the
-log-likelihood, its root is the maximum likelihood estimate, and the kernel is a Metropolis-Hastings
-chain with an unsymmetric proposal R.
+log-likelihood and its root the maximum likelihood estimate. The kernel is Metropolis-Hastings with proposal R.
 
 Shapes: lam (..., d) for a batch of independent runs, z (...,), s (m, d), r (m,), s_data (d,), R (m, m).
 """
