@@ -40,9 +40,12 @@ class Attack(NamedTuple):
 
 
 def forms(claim):
-    """(name, formula, check, whether a counter-example is expected) for each form of a claim that can be attacked."""
+    """(name, formula, check, whether a counter-example is expected) for each form of a claim that can be attacked.
+
+    Expected is None for a claim that is typical of random models and no theorem: exceptions may be found, or not.
+    """
     if claim.check.kind not in ASYMPTOTIC:
-        yield "the claim", claim.claimed, claim.check, claim.typical
+        yield "the claim", claim.claimed, claim.check, None if claim.typical else False
     if claim.printed is not None:
         yield "as printed", claim.printed, claim.inequality or claim.check, True
     if claim.without is not None:

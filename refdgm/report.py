@@ -97,7 +97,7 @@ def attack_text(id, attack, expected, instance):
     if not attack.found:
         said = "no counter-example" + (", though one is expected" if expected else "")
         return f"{id}, {attack.form}: {said} ({tried}); worst {held}"
-    said = "counter-example" + ("" if expected else ", against the verdict")
+    said = "counter-example" + {True: "", False: ", against the verdict", None: ", an exception to what is typical"}[expected]
     return f"{id}, {attack.form}: {said} ({tried}); {held} fails at\n{instance}"
 
 
