@@ -186,8 +186,8 @@ def falsify(arguments):
         _progress(n, len(tasks), task.id)
         claim = verification.of_task(task)[0].get(task.id)
         _progress()
-        if claim is None:
-            print(f"{task.id}: no number can settle it; there is nothing to attack.")
+        if claim is None or not list(falsification.forms(claim)):
+            print(f"{task.id}: {'no number can settle it' if claim is None else 'an identity'}; nothing to attack.")
             continue
         for form, formula, check, expected in falsification.forms(claim):
             attack = falsification.attack(form, formula, check, arguments.starts, arguments.seed)
