@@ -55,7 +55,8 @@ def parser():
 
     sub = command("falsify", falsify, "attack claims: search for counter-examples, and shrink what is found")
     sub.add_argument("targets", nargs="+", metavar="TARGET", help="an id, a document, or FILE.py")
-    sub.add_argument("--starts", type=_positive, default=16, metavar="N", help="random starts of each search (default 16)")
+    sub.add_argument("--starts", type=_positive, default=16, metavar="N",
+                     help="random starts of each search (default 16)")
     sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first start (default 0)")
 
     sub = command("new", new, "write a commented template for a derivation of your own")
@@ -159,18 +160,24 @@ def list_(arguments):
 
 
 def errata(arguments):
-    from refdgm import journal, ledger, report, verification
+    from refdgm import falsification, journal, ledger, report, verification
     _known_document(arguments.document)
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     wrong = [e for e in ledger.entries().values()
              if e.verdict in ("misprint", "false", "holds-if") and arguments.document in (None, e.document)]
-    records = []
+    records, found = [], []
     for n, entry in enumerate(wrong):
         _progress(n, len(wrong), entry.id)
         task = verification.Task("claim", entry.id)
         records.append((task, verification.perform(task, seeds)))
+        claim = ledger.claims().get(entry.id)
+        attacks = [falsification.attack(form, formula, check, starts=4, seed=arguments.seed, seconds=5.0)
+                   for form, formula, check, expected in (falsification.forms(claim) if claim else ()) if expected]
+        shown = falsification.show(attacks[0].case, indent="") if attacks and attacks[0].found else ""
+        found.append(report.erratum(entry, records[-1][1], shown))
     _progress()
-    found = [report.erratum(entry, record) for entry, (_, record) in zip(wrong, records)]
+    found.sort(key=lambda e: (list(ledger.DOCUMENTS).index(e["id"].split(".")[0]),
+                              ledger.SEVERITIES.index(e["severity"])))
     if arguments.format == "json":
         print(journal.dumps({"version": refdgm.__version__, "seed": arguments.seed, "instances": arguments.instances,
                              "errata": found}, indent=1))

@@ -81,7 +81,9 @@ def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
         allowed = ROUNDING      # an attack may bring two different things as near to each other as it likes
     clear = allowed + (CLEAR - 1) * abs(allowed)
     worst, best_case = -np.inf, None
-    for start, case in enumerate(_starts(check.case, starts, seed)):
+    begun_starts = 0
+    for case in _starts(check.case, starts, seed):
+        begun_starts += 1
         case, value = _climb(case, violation, _slope(formula, check), rng, clear, late)
         if value > worst:
             worst, best_case = value, case
@@ -91,8 +93,9 @@ def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
     if found:
         best_case = _shrink(best_case, lambda case: violation(case) > max(allowed, min(clear, worst / 2)), late)
         worst = violation(best_case)
-    return Attack(form, found, worst if check.relation == "<=" else -worst, check.allowed, check.relation, best_case or {},
-                  start + 1, count[0], time.perf_counter() - begun)
+    measured = worst if check.relation == "<=" else -worst
+    return Attack(form, found, measured, check.allowed, check.relation, best_case or {},
+                  begun_starts, count[0], time.perf_counter() - begun)
 
 
 def _starts(case, starts, seed):
@@ -146,7 +149,7 @@ def _shrink(case, still, late):
             case = _rounded(case, unit)
             break
     simpler = True
-    while simpler is not None and not late():      # each zero is built upon the last; a case has few numbers, so this ends soon
+    while simpler is not None and not late():       # each zero is built upon the last
         simpler = next((c for c in _with_zeros(case) if not same(c, case) and still(c)), None)
         case = simpler or case
     return case
@@ -162,7 +165,7 @@ def same(a, b):
 # ---- what may be changed in an instance -------------------------------------------------
 
 def _kind(name, leaf):
-    """real, positive, law (sums to one), log law (exp of it sums to one, or to less), or fixed (bits, integers, ...)."""
+    """real, positive, law (sums to one), log law (its exp sums to one, or to less), or fixed (bits, integers, ...)."""
     if not (isinstance(leaf, (float, np.floating)) or isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"):
         return "fixed"
     a = np.asarray(leaf)
@@ -194,7 +197,7 @@ def _nudged(case, rng, step):
             return leaf
         noise = step * rng.normal(size=np.shape(leaf))
         if kind == "real":
-            symmetric = np.ndim(leaf) == 2 and np.shape(leaf)[0] == np.shape(leaf)[1] and np.array_equal(leaf, leaf.T)
+            symmetric = np.ndim(leaf) == 2 and np.array_equal(leaf, leaf.T)
             return np.clip(leaf + (noise + noise.T if symmetric else noise), -LIMIT, LIMIT)
         if kind == "positive":
             return np.clip(leaf * np.exp(noise), LIMIT**-2, LIMIT**2)
@@ -250,18 +253,24 @@ def _with_zeros(case):
 
 
 def show(case, indent="    "):
-    """The numbers of an instance as text; laws given by their logarithm are shown as exp(...)."""
+    """The numbers of an instance as text, an argument a line; laws given by their logarithm are shown as exp(...)."""
     lines = []
 
     def walk(name, key, leaf):
         if isinstance(leaf, dict):
             for inner, part in leaf.items():
                 walk(f"{name}[{inner!r}]", inner, part)
-        elif isinstance(leaf, (int, float, np.number, np.ndarray, str)):
+        elif isinstance(leaf, np.ndarray):
             if _kind(key, leaf) == "log law":
                 name, leaf = f"exp({name})", np.exp(leaf)
-            shown = np.array2string(np.round(leaf, 4) + 0.0, separator=", ") if isinstance(leaf, np.ndarray) else f"{leaf!r}"
-            lines.append(f"{indent}{name} = " + shown.replace("\n", "\n" + " " * (len(indent + name) + 3)))
+            text = np.array2string(np.round(leaf, 4) + 0.0, separator=",", threshold=60,
+                                   formatter={"float": "{:.4g}".format})
+            lines.append(f"{indent}{name} = " + " ".join(text.split()).replace("[ ", "[").replace(",", ", ").replace(
+                ",  ", ", "))
+        elif isinstance(leaf, (int, float, np.number)):
+            lines.append(f"{indent}{name} = {leaf:.4g}")
+        elif isinstance(leaf, str):
+            lines.append(f"{indent}{name} = {leaf!r}")
     for name, leaf in case.items():
         walk(name, name, leaf)
     return "\n".join(lines)

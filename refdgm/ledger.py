@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 ROOMS = ("divergences", "models", "samplers", "directed", "undirected", "autoencoders")     # where CLAIMS stand
+SEVERITIES = ("changes a result", "changes a formula", "notation", "editorial")
 VERDICTS = ("holds", "holds-if", "misprint", "false", "definitional", "unverifiable")
 DOCUMENTS = {
     "ou2018": "Ou, A Review of Learning with Deep Generative Models (2018)",
@@ -34,10 +35,18 @@ class Entry(NamedTuple):
     corrected: str = ""
     why: str = ""
     method: str = ""        # "editorial": a slip that no number can show
+    rank: str = ""          # of an erratum, where it is not what `severity` infers from the verdict
 
     @property
     def document(self):
         return self.id.split(".")[0]
+
+    @property
+    def severity(self):
+        """How much an erratum changes: one of SEVERITIES, the gravest first."""
+        if self.method == "editorial":
+            return "editorial"
+        return self.rank or ("changes a formula" if self.verdict == "misprint" else "changes a result")
 
 
 @lru_cache(maxsize=1)

@@ -97,7 +97,8 @@ def attack_text(id, attack, expected, instance):
     if not attack.found:
         said = "no counter-example" + (", though one is expected" if expected else "")
         return f"{id}, {attack.form}: {said} ({tried}); worst {held}"
-    said = "counter-example" + {True: "", False: ", against the verdict", None: ", an exception to what is typical"}[expected]
+    meaning = {True: "", False: ", against the verdict", None: ", an exception to what is typical"}
+    said = "counter-example" + meaning[expected]
     return f"{id}, {attack.form}: {said} ({tried}); {held} fails at\n{instance}"
 
 
@@ -125,37 +126,47 @@ def list_text(entries):
     return "\n".join(_cut(f"{e.id:34s} {e.verdict:13s} {e.statement}", width) for e in entries)
 
 
-def erratum(entry, record):
-    """One erratum as plain data: what is printed, what holds, and both numbers."""
-    return {"id": entry.id, "where": entry.where, "verdict": entry.verdict, "statement": entry.statement,
-            "printed": entry.printed, "corrected": entry.corrected, "why": entry.why, "method": record["method"],
-            "measured": record["measured"], "allowed": record["allowed"], "relation": record["relation"],
-            "status": record["status"],
-            "printed_measured": (record["printed"] or record["without"] or {}).get("measured")}
+def erratum(entry, record, counter_example):
+    """One erratum as plain data: what is printed, what holds, both numbers, and an instance where the print fails."""
+    return {"id": entry.id, "where": entry.where, "verdict": entry.verdict, "severity": entry.severity,
+            "statement": entry.statement, "printed": entry.printed, "corrected": entry.corrected, "why": entry.why,
+            "method": record["method"], "measured": record["measured"], "allowed": record["allowed"],
+            "relation": record["relation"], "status": record["status"],
+            "printed_measured": (record["printed"] or record["without"] or {}).get("measured"),
+            "counter_example": counter_example,
+            "reproduce": f"refdgm falsify {entry.id}" if counter_example else f"refdgm verify {entry.id}"}
 
 
 def errata_text(errata):
-    """Errata for a terminal."""
+    """Errata for a terminal, by document and severity."""
     out = []
     for e in errata:
-        out += [f"{e['id']}   {e['where']}   [{e['verdict']}]", *_row("printed", e["printed"]),
-                *_row("correct", e["corrected"]), *_row("because", e["why"]), *_row("measured", _numbers(e)), ""]
+        out += [f"{e['id']}   {e['where']}   [{e['verdict']}: {e['severity']}]", *_row("printed", e["printed"]),
+                *_row("correct", e["corrected"]), *_row("because", e["why"]), *_row("measured", _numbers(e))]
+        out += [f"fails at{'':5s}" + e["counter_example"].replace("\n", "\n" + " " * 13)] * bool(e["counter_example"])
+        out += [*_row("reproduce", e["reproduce"]), ""]
     return "\n".join(out + [f"{len(errata)} errata."])
 
 
 def errata_markdown(errata):
-    """Errata as a Markdown document, by paper."""
-    out = ["# Errata"]
+    """Errata as a Markdown document, by paper and severity."""
+    out = ["# Errata", "", "Made by `refdgm errata --format md`. Every erratum that a number can show was measured:",
+           "the form as printed (or the claim without its missing condition) fails its check, and the corrected form",
+           "passes it at the same tolerance, on random models. What stands under \"fails at\" was found by search, and",
+           "rounded; functions and the like among the arguments are left out."]
     for document, title in ledger.DOCUMENTS.items():
         mine = [e for e in errata if e["id"].startswith(document + ".")]
-        if mine:
-            out += ["", f"## {title}"]
-        for e in mine:
-            out += ["", f"### {e['where']} (`{e['id']}`, {e['verdict']})", "", e["statement"], "",
-                    f"- printed: ${e['printed']}$"]
-            out += [f"- correct: ${e['corrected']}$"] if e["corrected"] else []
-            out += [f"- because: {e['why']}"] if e["why"] else []
-            out += [f"- measured: {_numbers(e)}"]
+        out += ["", f"## {title}"] if mine else []
+        for severity in ledger.SEVERITIES:
+            ranked = [e for e in mine if e["severity"] == severity]
+            out += ["", f"### {severity.capitalize()} ({len(ranked)})"] if ranked else []
+            for e in ranked:
+                out += ["", f"#### {e['where']} (`{e['id']}`, {e['verdict']})", "", e["statement"], "",
+                        f"- printed: ${e['printed']}$", f"- correct: ${e['corrected']}$", f"- because: {e['why']}",
+                        f"- measured: {_numbers(e)}", f"- reproduce: `{e['reproduce']}`"]
+                if e["counter_example"]:
+                    instance = ["  " + line for line in e["counter_example"].split("\n")]
+                    out += ["- fails at:", "", "  ```text", *instance, "  ```"]
     return "\n".join(out) + "\n"
 
 

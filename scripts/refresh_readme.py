@@ -1,7 +1,7 @@
 """Write the output of the commands named in README.md into its blocks; `--check` only says whether that is needed.
 
-A block follows `<!-- output of: COMMAND -->` (the whole output) or `<!-- excerpt of: COMMAND -->` (the lines with the ids
-that it shows). Numbers may differ from machine to machine in their last digits, so the check compares all but digits.
+A block follows `<!-- output of: COMMAND -->` (the whole output) or `<!-- excerpt of: COMMAND -->` (the lines with the
+ids that it shows). Numbers may differ from machine to machine in their last digits: the check compares all the rest.
 """
 import contextlib
 import io

@@ -30,7 +30,7 @@ def arguments_of(function, case):
 
 
 def spoilt(tree, how):
-    """Every copy of an array, or of a dict of arrays, with one leaf spoilt: (the leaf's name in a message, the copy)."""
+    """Every copy of an array, or of a dict of arrays, with one leaf spoilt: (the leaf's name, the copy)."""
     if not isinstance(tree, dict):
         yield "", how(tree)
         return

@@ -44,18 +44,21 @@ def test_a_violation_that_sampling_misses_is_climbed_to():
 
 
 def test_what_is_found_is_shrunk():
+    def case(seed):
+        rng = np.random.default_rng(seed)
+        return {"x": rng.normal(size=3), "p": rng.dirichlet(np.ones(3))}
     claim = Claim("test.square", lambda x, p: np.sum(x) ** 2 * np.sum(p), equals(
-        lambda x, p: np.sum(x**2) * np.sum(p), lambda seed: {
-            "x": np.random.default_rng(seed).normal(size=3), "p": np.random.default_rng(seed).dirichlet(np.ones(3))}), {})
+        lambda x, p: np.sum(x**2) * np.sum(p), case), {})
     case = falsification.attack("the claim", claim.claimed, claim.check).case
     assert np.all(case["x"] == np.round(case["x"])) and np.count_nonzero(case["x"]) == 2
     assert np.allclose(case["p"] * 10, np.round(case["p"] * 10)) and np.isclose(case["p"].sum(), 1)
 
 
 def test_what_is_no_number_stays_as_it_is():
-    case = {"bits": np.array([0.0, 1.0]), "k": 3, "f": len, "log_p": np.log([0.5, 0.25]), "theta": {"W": np.eye(2) * 1.5}}
+    case = {"bits": np.array([0.0, 1.0]), "k": 3, "f": len, "log_p": np.log([0.5, 0.25]),
+            "theta": {"W": np.eye(2) * 1.5}}
     moved = falsification._nudged(case, np.random.default_rng(0), 0.5)
     assert moved["bits"] is case["bits"] and moved["k"] == 3 and moved["f"] is len
     assert np.isclose(np.exp(moved["log_p"]).sum(), 0.75) and not np.allclose(moved["log_p"], case["log_p"])
     assert not np.array_equal(moved["theta"]["W"], case["theta"]["W"])
-    assert "exp(log_p) = [0.5 , 0.25]" in falsification.show(case) and "f =" not in falsification.show(case)
+    assert "exp(log_p) = [0.5, 0.25]" in falsification.show(case) and "f =" not in falsification.show(case)

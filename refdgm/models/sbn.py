@@ -150,7 +150,7 @@ def layer_table(theta):
 
 
 def unit_by_unit(theta, unit=lambda bit, c: c if bit else 1 - c, combine=math.prod):
-    """The oracle of layer_table, in plain Python: the product of B[x_i | c_i] over units, c_i = sigmoid(W_i h + b_i)."""
+    """The oracle of layer_table, in plain Python: the product of B[x_i | c_i], c_i = sigmoid(W_i h + b_i)."""
     def probability(h, x):
         means = [1 / (1 + math.exp(-W @ h - b)) for W, b in zip(theta["W"], theta["b"])]
         return combine([unit(bit, c) for bit, c in zip(x, means)])

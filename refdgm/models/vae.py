@@ -70,14 +70,15 @@ def log_posterior(theta, x, h):
 
 
 def validate(theta=None, phi=None, x=None, H=None):
-    """Raise ValueError, saying which, if a network or x has a wrong shape or is not finite, or h has not H components."""
+    """Raise ValueError, saying which, if a network or x has a wrong shape or is not finite, or h not H components."""
     for name, net in (("theta", theta), ("phi", phi)):
         if net is not None:
             (J, inputs), (outputs, _) = valid.matrix(name, net, "W"), valid.matrix(name, net, "M")
             valid.parameters(name, net, {"W": (J, inputs), "b": (J,), "M": (outputs, J), "m": (outputs,),
                                          "S": (outputs, J), "s": (outputs,)})
             latent, observed = (inputs, outputs) if name == "theta" else (outputs, inputs)
-            valid.require(H in (None, latent), f"a quadrature over h needs {H} latent component, but {name} has {latent}.")
+            valid.require(H in (None, latent),
+                          f"a quadrature over h needs {H} latent component, but {name} has {latent}.")
             if x is not None:
                 valid.vector("x", x, observed)
 

@@ -12,7 +12,7 @@ of the same RBM. With s = grad log q(tau), L = log q(tau)/p(tau), and tau_x = ta
 Every expectation is a sum over all M trajectories of k steps; data is (2**D,), the law of x_0. Gradients are taken
 in all P parameters at once, as vectors in the order of autograd's flatten: s is (M, P).
 """
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple     # noqa: UP035
 
 import autograd.numpy as np
 import numpy as onp
