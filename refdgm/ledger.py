@@ -31,8 +31,8 @@ class Entry(NamedTuple):
     where: str
     kind: str
     statement: str
-    printed: str
-    verdict: str
+    printed: str = ""
+    verdict: str = "open"
     condition: str = ""
     corrected: str = ""
     why: str = ""
