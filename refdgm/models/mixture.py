@@ -121,13 +121,16 @@ def finite_scale_mixture(components):
     return log_p
 
 
-def target_case(seed, D=3):
+STATES = all_binary(3)
+
+
+def target_case(seed):
     """A target p*(x) over bits in which every dependence is present, and a decoder for it."""
-    p_star = onp.random.default_rng(seed).dirichlet(onp.full(2**D, 2.0))
+    p_star = onp.random.default_rng(seed).dirichlet(onp.full(len(STATES), 5.0))
     return {"p_star": p_star, "decoder": stepwise(p_star)}
 
 
-def stepwise(p_star, bits=all_binary(3)):
+def stepwise(p_star, bits=STATES):
     """Gives state k where Phi(z) is in its own stretch of [0, 1], of length p*_k."""
     from scipy.special import ndtri
     edges = ndtri(onp.cumsum(p_star)[:-1])
@@ -137,22 +140,21 @@ def stepwise(p_star, bits=all_binary(3)):
 def linear_case(seed):
     """A decoder without hidden units: p_j(z) = sigmoid(slope a_j z + b_j), with p*(x_j = 1) at z = 0."""
     p_star = target_case(seed)["p_star"]
-    a, mean = onp.random.default_rng([seed, 1]).normal(size=3), p_star @ all_binary(3)
+    a, mean = onp.random.default_rng([seed, 1]).normal(size=3), p_star @ STATES
     return {"p_star": p_star, "decoder": lambda z, slope: sigmoid(slope * z[:, None] * a + onp.log(mean / (1 - mean)))}
 
 
 def marginal(p_star, decoder, slope):
     """p(x) = int N(z; 0, 1) prod_j Bernoulli(x_j; p_j(z)) dz for every x, by quadrature."""
-    z, w = trapezoid(-7.0, 7.0, 150 * slope)
-    p, x = decoder(z, slope)[:, None], all_binary(3)
+    z, w = trapezoid(-7.0, 7.0, 30 * slope)
+    p, x = decoder(z, slope)[:, None], STATES
     return (w * onp.exp(-z**2 / 2) / onp.sqrt(2 * onp.pi)) @ onp.prod(x * p + (1 - x) * (1 - p), axis=-1)
 
 
 def factorised(p_star, decoder, slope):
     """The product of the marginals of the x_j: factorised given z, so factorised."""
-    x = all_binary(3)
-    mean = marginal(p_star, decoder, slope) @ x
-    return onp.prod(x * mean + (1 - x) * (1 - mean), axis=-1)
+    mean = marginal(p_star, decoder, slope) @ STATES
+    return onp.prod(STATES * mean + (1 - STATES) * (1 - mean), axis=-1)
 
 
 CLAIMS = [
@@ -170,12 +172,12 @@ CLAIMS = [
            "one Gaussian of the mean precision": lambda nu, x: gaussian_log_prob(x[:, None], 0.0, 1.0),
            "rate 1 in place of nu/2": lambda nu, x: log_scale_mixture(x * (2 / nu)**0.5, nu) + onp.log(2 / nu) / 2}),
     Claim("kingma2019.sec1.7.expr", marginal,
-          has_order(lambda p_star, decoder: p_star, target_case, "slope", (40, 80), order=1, method="quadrature"),
+          has_order(lambda p_star, decoder: p_star, target_case, "slope", (100, 200), order=1, method="quadrature"),
           {"factorised given z, so factorised": factorised,
            "every state the same stretch of z": lambda p_star, decoder, slope: marginal(
               p_star, stepwise(onp.full(8, 1 / 8)), slope),
            "one hidden unit: two states": lambda p_star, decoder, slope: marginal(
-              p_star, stepwise(onp.array([p_star[0], 1 - p_star[0]]), all_binary(3)[[0, 7]]), slope)},
-          without=has_order(lambda p_star, decoder: p_star, linear_case, "slope", (40, 80), order=1,
+              p_star, stepwise(onp.array([p_star[0], 1 - p_star[0]]), STATES[[0, 7]]), slope)},
+          without=has_order(lambda p_star, decoder: p_star, linear_case, "slope", (100, 200), order=1,
                             method="quadrature")),
 ]
