@@ -153,6 +153,12 @@ def named(name):
     return F_DIVERGENCES[name]
 
 
+def in_domain(d, s):
+    """Arguments of f*, one for each number s, increasing: s itself, or what stays below the end of dom f*."""
+    end = d.slopes[1]
+    return s if end == onp.inf else end - np.exp(-s)
+
+
 def f_divergence(name, p, q):
     """D_f[p||q] = sum q f(p/q) (ou2018 Eq. 26).  (n,), (n,) -> ()
 
