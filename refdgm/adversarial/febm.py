@@ -75,12 +75,13 @@ def value_and_supremum(L):
     return values
 
 
-def written_out(name, E, H, p, exponent=lambda E, H: H + E, swap=False, T=lambda d, r: d.derivative(r)):
+def written_out(name, E, H, p, exponent=lambda E, H: H + E, swap=False, T=lambda d, r: d.derivative(r),
+                F=lambda d, r: r * d.derivative(r) - d.f(r)):
     """Eq. 14 word by word; the options are the mistakes."""
     d, r = F_DIVERGENCES[name], onp.exp(exponent(E, H))
     q = onp.exp(-E) / onp.sum(onp.exp(-E))
     first, second = (q, p) if swap else (p, q)
-    return onp.sum(first * T(d, r)) - onp.sum(second * (r * d.derivative(r) - d.f(r)))
+    return onp.sum(first * T(d, r)) - onp.sum(second * F(d, r))
 
 
 def named_tables_case(seed):
@@ -165,8 +166,8 @@ CLAIMS = [
           {"H - E": each(lambda *a: written_out(*a, exponent=lambda E, H: H - E)),
            "exp(H), the energy left out": each(lambda *a: written_out(*a, exponent=lambda E, H: H)),
            "E_q and E_p exchanged": each(lambda *a: written_out(*a, swap=True)),
-           "r f' for r f' - f in the second term": each(
-               lambda name, E, H, p: written_out(name, E, H, p) - np.sum(law_of(E) * F_DIVERGENCES[name].f(ratio(E, H))))}),
+           "r f' for r f' - f in the second term": each(lambda *a: written_out(
+               *a, F=lambda d, r: r * d.derivative(r)))}),
     Claim("yu2020.eq16", lambda E, H, p: ratio(E, best_H(E, p)),
           equals(lambda E, H, p: p / (onp.exp(-E) / onp.sum(onp.exp(-E))), tables_case),
           {"q/p": lambda E, H, p: 1 / ratio(E, best_H(E, p)),
