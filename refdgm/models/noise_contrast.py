@@ -38,6 +38,7 @@ def posterior(u_hat, p_n, nu):
 def objective(u_hat, p_0, p_n, nu):
     """J (ou2018 Eq. 43).  A state without noise is surely data and adds nothing.  (..., S) -> (...)"""
     validate(p_0, p_n, nu)
+    valid.vector("u_hat", u_hat, onp.shape(getval(p_n))[-1])
     covered = getval(p_n) > 0
     odds = log_odds(u_hat, np.where(covered, p_n, 1.0), nu)
     return np.sum(np.where(covered, p_0 * log_sigmoid(odds) + nu * p_n * log_sigmoid(-odds), 0.0), axis=-1)

@@ -14,6 +14,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import elementwise_grad
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_at_most, minimises
 from refdgm.models import noise_contrast
 from refdgm.models.noise_contrast import random_ratio, smooth_law
@@ -48,6 +49,7 @@ def divergence(p_0, p_n, nu):
 def bound(p_m, p_0, p_n, nu):
     """F = E_p0[T] - E_pn[f*(T)] (ou2018 Eq. 45).  (..., S) -> (...)"""
     noise_contrast.validate(p_0, p_n, nu)
+    valid.require(np.all(p_m > 0), "p_m must be positive in every state.")
     T = critic(p_m, p_n, nu)
     return np.sum(p_0 * T, axis=-1) - np.sum(p_n * f_conjugate(T, nu), axis=-1)
 

@@ -17,9 +17,10 @@ Shapes: features f (S, d), p_0 and p_n (S,), theta_hat (d + 1,) with c last.
 """
 import numpy as np
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals, has_order
 from refdgm.models import exponential_family
-from refdgm.models.noise_contrast import log_partition, posterior, random_case, smooth_law
+from refdgm.models.noise_contrast import log_partition, posterior, random_case, smooth_law, validate
 from refdgm.numerics import softmax
 
 
@@ -45,6 +46,8 @@ def estimate(features, p_0, p_n, nu, p_noise=None):
 
     A step that does not shorten the gradient is halved.
     """
+    validate(p_0, p_n, nu)
+    valid.shape("features", features, (len(p_n), None))
     g, p_noise = with_normaliser(features), p_n if p_noise is None else p_noise
     def slope(theta_hat): return gradient(theta_hat, g, p_0, p_noise, p_n, nu)
     theta_hat = np.zeros(g.shape[1])
@@ -55,6 +58,8 @@ def estimate(features, p_0, p_n, nu, p_noise=None):
         while np.linalg.norm(slope(theta_hat + step)) > np.linalg.norm(b) and np.linalg.norm(step) > 1e-12:
             step = step / 2
         theta_hat = theta_hat + step
+        if np.linalg.norm(step) < 1e-9:                 # the next one would be its square
+            break
     return theta_hat
 
 
@@ -112,6 +117,8 @@ def maximum_likelihood(features, p_0):
         while np.linalg.norm(slope(theta + step)) > np.linalg.norm(slope(theta)) and np.linalg.norm(step) > 1e-12:
             step = step / 2
         theta = theta + step
+        if np.linalg.norm(step) < 1e-9:
+            break
     return theta
 
 
