@@ -1,12 +1,12 @@
 r"""The activations that f-GAN tabulates, against the rule g_f(v) = f'(e^v) (ou2018 Sec. 3.2.4; Nowozin et al. 2016).
 
 The rule makes log p0/p the best V, whatever f is. The review says that it gives the output activations of the f-GAN
-paper's Table 2. Row by row (rows marked * are in the longer Table 6 of that paper's supplement only):
+paper's Table 2. Row by row (those marked * are only in Table 6 of that paper's supplement):
 
-    total variation *     sign(v)/2                              tanh(v)/2                           a step
+    total variation *     sign(v)/2                              tanh(v)/2                           never: a step
     kl                    1 + v                                  v                                   after v -> v - 1
     reverse kl            -exp(-v)                               -exp(-v)     (Table 6: -exp(v))     the same
-    pearson               2 (exp(v) - 1)                         v                                   bounded below
+    pearson               2 (exp(v) - 1)                         v                                   never: bounded
     neyman *              1 - exp(-2 v)                          1 - exp(v)                          after v -> -v/2
     squared hellinger     1 - exp(-v/2)                          1 - exp(-v)  (Table 6: 1 - exp(v))  after v -> 2 v
     jeffrey *             1 + v - exp(-v)                        v
@@ -14,10 +14,10 @@ paper's Table 2. Row by row (rows marked * are in the longer Table 6 of that pap
     weighted j.-s. *      -a log(a + (1 - a) exp(-v))            -a log a - log(1 + exp(-v))
     gan                   -log(1 + exp(-v))                      the same                            the same
     alpha < 1 *           (exp((a - 1) v) - 1)/(a - 1)           1/(1 - a) - log(1 + exp(-v))
-    alpha > 1 *           (exp((a - 1) v) - 1)/(a - 1)           v                                   bounded below
+    alpha > 1 *           (exp((a - 1) v) - 1)/(a - 1)           v                                   never: bounded
 
-The second column is the rule, the third the table, the fourth says when they agree. v (n,); a is the weight of the
-data in the weighted Jensen-Shannon divergence, or the order alpha.
+Columns: the divergence, the rule, the table, and when the two agree (nothing: after no linear change of v).
+v (n,); a is the weight of the data in the weighted Jensen-Shannon divergence, or the order alpha.
 """
 from collections.abc import Callable
 from typing import NamedTuple
@@ -28,6 +28,7 @@ from autograd import elementwise_grad
 
 from refdgm.checking import Claim, equals
 from refdgm.divergences import F_DIVERGENCES, alpha_divergence, weighted_jensen_shannon
+from refdgm.numerics import log_sigmoid
 
 
 class Row(NamedTuple):
@@ -45,11 +46,6 @@ def named(divergence):
 def power(v, a):
     """(exp((a - 1) v) - 1) / (a - 1): the rule for an alpha-divergence of order a."""
     return np.expm1((a - 1) * v) / (a - 1)
-
-
-def log_sigmoid(v):
-    """-log(1 + exp(-v))."""
-    return -np.log1p(np.exp(-v))
 
 
 ROWS = {
@@ -103,7 +99,7 @@ def agrees(id, row, **also_wrong):
 
 
 def disagrees(id, row, low=0.2, high=0.4, **also_wrong):
-    """The table's activation is not; the rule's is in the second column above."""
+    """The table's activation is not the rule's; both stand in ROWS."""
     return Claim(id, ROWS[row].rule, is_the_rule(row, low, high), {**wrong(row), **also_wrong}, printed=ROWS[row].table)
 
 

@@ -93,7 +93,7 @@ def derivative_and_conjugate(derivative=f_prime, conjugate=f_conjugate):
 
 
 def ratio_case(seed):
-    """The ratio enters f' as one number, p_m/p_n."""
+    """As random_case, without the data: T does not know them."""
     case = random_case(seed)
     return {name: case[name] for name in ("p_m", "p_n", "nu")}
 

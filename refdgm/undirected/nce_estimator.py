@@ -137,12 +137,12 @@ def likelihood_with_free_c(theta, features, p_0, p_n, nu):
 
 
 def sampled_case(seed):
-    """As fitting_case, with the directions in which the frequencies of n data, and of the noise, are off."""
+    """As fitting_case, with sqrt(n) times the errors in the frequencies of n data and of nu n noise samples."""
     case, rng = fitting_case(seed), np.random.default_rng([seed, 52])
-    def fluctuation(p):
-        z = np.sqrt(p) * rng.normal(size=len(p))
-        return z - p * z.sum()                              # the covariance of sqrt(n) times frequencies
-    return {**case, "off": [fluctuation(case["p_0"]), fluctuation(case["p_n"]) / np.sqrt(case["nu"])]}
+    def errors(p):
+        z = rng.normal(size=len(p))
+        return p * (z - p @ z)                              # they sum to zero
+    return {**case, "off": [errors(case["p_0"]), errors(case["p_n"]) / np.sqrt(case["nu"])]}
 
 
 def barely_covered_case(seed):
@@ -161,7 +161,7 @@ def from_samples(p_assumed=lambda p_n: p_n, nu_assumed=lambda nu: nu):
     return theta_hat
 
 
-def likelihood_c_is_zero(theta, features, p_0, p_n, nu, off, n):
+def with_c_zero(theta, features, p_0, p_n, nu, off, n):
     """The field is taken to be normalised as it is: c = 0, and theta alone is fitted."""
     data, fitted = p_0 + off[0] / np.sqrt(n), np.zeros(2)
     for _ in range(60):
@@ -206,7 +206,7 @@ CLAIMS = [
                     method="optimisation"),
           {"the noise thought to be uniform": from_samples(p_assumed=lambda p_n: np.full(6, 1 / 6)),
            "nu thought to be one": from_samples(nu_assumed=lambda nu: 1.0),
-           "the field thought to be normalised": likelihood_c_is_zero},
+           "the field thought to be normalised": with_c_zero},
           without=has_order(lambda off, nu, **case: theta_and_log_Z(**case), barely_covered_case, "n",
                             (10**4, 10**6), order=1 / 2, method="optimisation")),
     Claim("ou2018.nce.large_nu", many_noise_samples(),
