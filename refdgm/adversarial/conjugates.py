@@ -50,8 +50,8 @@ def search_over_t(d, u):
     def line(s):
         t = in_domain(d, s)
         return t * u[:, None] - d.conjugate(t)
-    high = 60.0 if d.slopes[1] == onp.inf else 30.0
-    return supremum(line, onp.full(u.shape, -10.0 if high == 30.0 else -60.0), high)
+    low, high = (-60.0, 200.0) if d.slopes[1] == onp.inf else (-10.0, 30.0)
+    return supremum(line, onp.full(u.shape, low), high)
 
 
 def steepest(f):

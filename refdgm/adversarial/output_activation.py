@@ -51,7 +51,7 @@ def log_ratio_at(name, v):
 def outputs_case(seed, k=6):
     """Outputs in increasing order, on both sides of zero."""
     rng = onp.random.default_rng(seed)
-    return {"v": -1.0 + onp.cumsum(0.1 + rng.random(k))}
+    return {"v": -1.0 + onp.cumsum(0.1 + 0.6 * rng.random(k))}
 
 
 def direction_case(seed, names=STRICT, n=4):
@@ -102,7 +102,7 @@ def reachable(d, v):
     def line(s):
         T = in_domain(d, s)
         return onp.exp(v)[:, None] * T - d.conjugate(T)
-    low, high = (-60.0, 60.0) if d.slopes[1] == onp.inf else (-10.0, 30.0)
+    low, high = (-60.0, 200.0) if d.slopes[1] == onp.inf else (-10.0, 30.0)
     return supremum(line, onp.full(v.shape, low), high)
 
 

@@ -171,7 +171,7 @@ CLAIMS = [
            "log 4 also for nu parts of noise": odds_divergences(lambda nu, f: onp.log(4))},
           printed=odds_divergences(lambda nu, f: 0.0)),
     Claim("ou2018.eq27", guessed(bound), is_at_most(lambda p0, p, r: divergences(p0, p), guess_case),
-          {"a bound on D_f[p||p0]": every(lambda d, p0, p, r: bound(d, p, p0, d.derivative(1 / r))),
+          {"a bound on D_f[p||p0]": every(lambda d, p0, p, r: bound(d, p, p0, d.derivative(p / p0))),
            "T for f*(T)": guessed(lambda d, p0, p, T: onp.sum(p0 * T) - onp.sum(p * T)),
            "+E_p[f*(T)]": guessed(lambda d, p0, p, T: onp.sum(p0 * T) + onp.sum(p * d.conjugate(T))),
            "f for f*": every(lambda d, p0, p, r: onp.sum(p0 * d.derivative(r)) - onp.sum(p * d.f(r)))},
