@@ -92,7 +92,7 @@ def weighted_terms(*factors):
 
 
 def eq_18(*factors):
-    return on_game(lambda *arguments: weighted_terms(*factors)(*arguments).sum(0))
+    return lambda *arguments: weighted_terms(*factors)(*arguments).sum(0)
 
 
 def both(*factors):
@@ -132,11 +132,11 @@ CLAIMS = [
            "the model's term by its score alone": both(1, 1, 0, 1),
            "the model's term without its score": both(1, 0, 1, 0)}),
     Claim("yu2020.thm3", on_game(grad_theta), is_gradient_of(objective, "theta", game_case),
-          {"-E_q[dF] three times, as in a damaged copy": eq_18(1, 1, 3, 0),
-           "no product of means": eq_18(1, 1, 1, 0),
-           "F's own dependence on theta forgotten: no dF": eq_18(1, 1, 0, 1),
-           "Theorem 1 alone: no data term": eq_18(0, 1, 0, 1),
-           "the score with the wrong sign": eq_18(1, -1, 1, -1)}),
+          {"-E_q[dF] three times, as in a damaged copy": on_game(eq_18(1, 1, 3, 0)),
+           "no product of means": on_game(eq_18(1, 1, 1, 0)),
+           "F's own dependence on theta forgotten: no dF": on_game(eq_18(1, 1, 0, 1)),
+           "Theorem 1 alone: no data term": on_game(eq_18(0, 1, 0, 1)),
+           "the score with the wrong sign": on_game(eq_18(1, -1, 1, -1))}),
     Claim("yu2020.thm3.fomega", first_term(lambda E, H, name: H),
           equals(gradient_of_first_term, game_case, rtol=GRADIENT, method="autodiff"),
           {"H + E in place of H": first_term(lambda E, H, name: H + E),
@@ -148,6 +148,6 @@ CLAIMS = [
                  rtol=GRADIENT, method="autodiff"),
           {"at H = log p": at_best_H(H=lambda E, p: np.log(p)),
            "at H = -E": at_best_H(H=lambda E, p: -E),
-           "the score with the wrong sign": at_best_H(lambda *arguments: weighted_terms(1, -1, 1, -1)(*arguments).sum(0)),
-           "without the score": at_best_H(lambda *arguments: weighted_terms(1, 0, 1, 0)(*arguments).sum(0))}),
+           "the score with the wrong sign": at_best_H(eq_18(1, -1, 1, -1)),
+           "without the score": at_best_H(eq_18(1, 0, 1, 0))}),
 ]
