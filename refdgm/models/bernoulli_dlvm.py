@@ -50,6 +50,15 @@ def log_joint(theta, x, z):
     return log_prior(z) + log_likelihood(theta, x, z)
 
 
+def score_theta(theta, x, z):
+    """The gradient of log p(x, z) in theta, for a whole batch.  (..., D), (..., H) -> dict of (..., *leaf)"""
+    hidden = onp.tanh(onp.dot(z, theta["W"].T) + theta["b"])
+    error = x - sigmoid(onp.dot(hidden, theta["M"].T) + theta["m"])
+    back = onp.dot(error, theta["M"]) * (1 - hidden**2)
+    return {"W": back[..., :, None] * z[..., None, :], "b": back,
+            "M": error[..., :, None] * hidden[..., None, :], "m": error}
+
+
 # ---- exact, by quadrature -------------------------------------------------------------
 
 def latent_grid(H=2, n=73, reach=9.0):
