@@ -22,7 +22,7 @@ def generate(theta, z):
 
 
 def log_odds(d, x):
-    """a(x) = logit D(x), a quadratic with a shift: d0 + d1 x + d2 x^2.  (...) -> (...)"""
+    """a(x) = logit D(x) = d_0 + d_1 x + d_2 x^2 (lecture12 Sec. 3).  (...) -> (...)"""
     return d[0] + d[1] * x + d[2] * x**2
 
 
@@ -87,8 +87,8 @@ CLAIMS = [
     Claim("lecture12.sec3_LG", pulled_by(saturating), is_gradient_of(L_G, "theta", game_case, method="quadrature"),
           {"the gradient of E log D": pulled_by(non_saturating),
            "max for min: the sign": pulled_by(lambda D: D),
-           "the gradient of -E D: no brackets": pulled_by(lambda D: -D * (1 - D)),
-           "1/(1 - D) without the slope of the sigmoid": pulled_by(lambda D: -1 / (1 - D))}),
+           "the derivative of log(1 - D) in D, without the slope of the sigmoid": pulled_by(lambda D: -1 / (1 - D))},
+          printed=pulled_by(lambda D: -D * (1 - D))),       # no brackets: log 1 - D = -D
     Claim("lecture12.sec3_nonsat", both_gradients(saturating, non_saturating),
           has_order(limits, strong_case, "strength", [24.0, 25.0], order=onp.exp(-1), geometric=True,
                     scale=lambda theta, d: abs(d[1]), within=0.01, method="quadrature"),
