@@ -15,7 +15,7 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals
 
-B1, B2 = 0.9, 0.99
+B1, B2 = 0.9, 0.999
 
 
 def adam(score, theta, rate, T, epsilon=0.0, b1=B1, b2=B2):

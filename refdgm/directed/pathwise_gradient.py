@@ -57,7 +57,7 @@ def function_score(z):
 
 def mean_on_fixed_plane(phi):
     """The oracle: int q_phi(z) f(z) dz, where only the density depends on phi."""
-    z, w = gaussian_posterior.plane(n=91)
+    z, w = gaussian_posterior.plane(n=121, reach=12.0)
     return np.sum(w * np.exp(full_gaussian_log_prob(z, phi["mu"], np.dot(phi["L"], phi["L"].T))) * function(z))
 
 

@@ -135,8 +135,8 @@ CLAIMS = [
            "one phi for all data": ascend_with(e_step=lambda theta, X: shared(e_step(theta, X))),
            "the prior counted twice in the E-step": ascend_with(e_step=lambda theta, X: log_softmax(
                e_step(theta, X) + log_softmax(theta["a"]))),
-           "the prior forgotten in the E-step": ascend_with(e_step=likelihood_only),
-           "shares not divided by the component's": ascend_with(m_step=unnormalised_m_step)}),
+           "each datum weighed by the q of the one before": ascend_with(
+               m_step=lambda phi, X: m_step(np.roll(phi, 1, axis=0), X))}),
     Claim("kingma2019.eqA.6", e_step, minimises(lambda **c: -total_bound(**c), "phi", e_case),
           {"one phi for all data": lambda theta, X: shared(e_step(theta, X)),
            "the prior forgotten": likelihood_only,
