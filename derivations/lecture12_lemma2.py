@@ -4,8 +4,8 @@ To compare an autoencoder with a GAN the notes give each example x a label, real
 discriminator, reversed, choose who explains it: a real x is given to the autoencoder, y = 0, and a generated one to
 the law of the data, y = 1, where there is nothing to learn. So half of the objective is the autoencoder's, and the
 other half is constant. The constant is left out in print. More is left out in the second line: a bound on the log
-evidence becomes minus its gap, without the evidence. Its gradient would be right only if the gradient of the evidence were zero,
-and on average under the model's own law at $\theta_0$ it is: a score has mean zero.
+evidence becomes minus its gap, without the evidence. Its gradient would be right only if the gradient of the evidence
+were zero, and on average under the model's own law at $\theta_0$ it is: a score has mean zero.
 
 Nothing in the proof needs the discriminator to be perfect. The optimal one will do, which sees x alone.
 
