@@ -14,12 +14,15 @@ import tomllib
 from functools import lru_cache
 from typing import NamedTuple
 
-ROOMS = ("divergences", "models", "samplers", "directed", "undirected", "autoencoders")     # where CLAIMS stand
+ROOMS = ("divergences", "models", "samplers", "directed", "undirected", "adversarial", "autoencoders")    # of CLAIMS
 SEVERITIES = ("changes a result", "changes a formula", "notation", "editorial")
 VERDICTS = ("holds", "holds-if", "misprint", "false", "definitional", "unverifiable")
 DOCUMENTS = {
     "ou2018": "Ou, A Review of Learning with Deep Generative Models (2018)",
     "bachman2015": "Bachman & Precup, Training Deep Generative Models: Variations on a Theme (2015)",
+    "lecture12": "Lecture notes on the theory and connections of deep generative models (Lecture 12)",
+    "kingma2019": "Kingma & Welling, An Introduction to Variational Autoencoders (2019)",
+    "yu2020": "Yu, Song, Song & Ermon, Training Deep Energy-Based Models with f-Divergence Minimization (2020)",
 }
 
 
@@ -29,8 +32,8 @@ class Entry(NamedTuple):
     where: str
     kind: str
     statement: str
-    printed: str
-    verdict: str
+    printed: str = ""
+    verdict: str = "open"
     condition: str = ""
     corrected: str = ""
     why: str = ""

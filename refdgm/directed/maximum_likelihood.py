@@ -128,10 +128,8 @@ def kl_of_narrow_atoms(X, log_p, width=0.01):
     return onp.sum(w * onp.exp(log_p_tilde) * (log_p_tilde - log_p(x[:, None])))
 
 
-CRITERIA = {name: divergence.f for name, divergence in F_DIVERGENCES.items()} | {
-    "hellinger": lambda u: (np.sqrt(u) - 1)**2,
-    "jeffreys": lambda u: (u - 1) * np.log(u),
-}
+CRITERIA = {name: divergence.f for name, divergence in F_DIVERGENCES.items()
+            if name not in ("gan", "total variation")}      # f(1) is not 0; no gradient where p = p0
 
 
 def total_divergence(p0, logits):

@@ -1,0 +1,1 @@
+"""Adversarial learning: GANs, f-GANs and f-EBMs; one method, one file."""

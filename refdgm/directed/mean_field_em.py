@@ -1,0 +1,88 @@
+r"""Variational EM with a factorised q: the bound rises, the likelihood need not (kingma2019 App. A.2.2).
+
+    p(x, z1, z2) = p(z1, z2) p_theta(x|z1, z2)      q(z1, z2|x) = q(z1|x) q(z2|x)
+
+The prior p(z1, z2) is given, theta is the table of p(x|z1, z2). Every half-step still raises L, but the M-step trades
+log-likelihood for a posterior that is closer to the family. That shows at its plainest where the model starts at the
+maximum of the likelihood, p_theta(x) = p_data(x): the bound has a way up from there, the likelihood only a way down.
+
+prior (A, B), likelihood (X, A, B) with sum one over x, p_data (X,), q (X, A, B).
+"""
+import autograd.numpy as np
+import numpy as onp
+
+from refdgm.checking import Claim, is_at_least
+from refdgm.numerics import softmax
+
+
+def bound(prior, likelihood, q, p_data):
+    """E_p_data L(x; theta, phi) (kingma2019 App. A.2.2).  -> ()"""
+    return np.sum(p_data[:, None, None] * q * (np.log(prior * likelihood) - np.log(q)))
+
+
+def log_likelihood(prior, likelihood, p_data):
+    """E_p_data log p_theta(x) (kingma2019 App. A.2.2).  -> ()"""
+    return np.sum(p_data * np.log(np.sum(prior * likelihood, axis=(1, 2))))
+
+
+def mean_field(prior, likelihood, sweeps=30):
+    """The E-step: the best q(z1|x) q(z2|x), one factor after the other (kingma2019 Eq. A.6).  -> (X, A, B)"""
+    log_joint = np.log(prior * likelihood)
+    q2 = np.ones(likelihood.shape[::2]) / likelihood.shape[2]
+    for _ in range(sweeps):
+        q1 = softmax(np.sum(q2[:, None, :] * log_joint, axis=2))
+        q2 = softmax(np.sum(q1[:, :, None] * log_joint, axis=1))
+    return q1[:, :, None] * q2[:, None, :]
+
+
+def m_step(q, p_data):
+    """The best p(x|z1, z2): the share of x in each pair of states (kingma2019 Eq. A.7).  -> (X, A, B)"""
+    weighted = p_data[:, None, None] * q
+    return weighted / np.sum(weighted, axis=0)
+
+
+def round_from_maximum_likelihood(prior, likelihood, e_step=mean_field, m_step=m_step):
+    """By how much one M-step raises the bound, and lowers the log-likelihood, if p_data is p_theta(x).  -> (2,)"""
+    p_data = np.sum(prior * likelihood, axis=(1, 2))
+    q = e_step(prior, likelihood)
+    new = m_step(q, p_data)
+    return np.array([bound(prior, new, q, p_data) - bound(prior, likelihood, q, p_data),
+                     log_likelihood(prior, likelihood, p_data) - log_likelihood(prior, new, p_data)])
+
+
+def random_case(seed, X=5, A=2, B=3, dependent=True):
+    """Two causes that x makes dependent; or (not dependent) two that each speak through a part of x of their own."""
+    rng = onp.random.default_rng(seed)
+    if dependent:
+        return {"prior": rng.dirichlet(onp.ones(A * B) * 3).reshape(A, B),
+                "likelihood": rng.dirichlet(onp.ones(X), A * B).T.reshape(X, A, B)}
+    prior = onp.outer(rng.dirichlet(onp.ones(A) * 3), rng.dirichlet(onp.ones(B) * 3))
+    parts = onp.einsum("ai,bj->ijab", rng.dirichlet(onp.ones(2), A), rng.dirichlet(onp.ones(2), B))
+    return {"prior": prior, "likelihood": parts.reshape(4, A, B)}
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def exact_posterior(prior, likelihood):
+    """The E-step of exact EM, which is not bound to factorise."""
+    joint = prior * likelihood
+    return joint / np.sum(joint, axis=(1, 2), keepdims=True)
+
+
+def zero_case(dependent):
+    return lambda seed: random_case(seed, dependent=dependent)
+
+
+def zeros(prior, likelihood):
+    return np.zeros(2)
+
+
+CLAIMS = [
+    Claim("kingma2019.A.2.2.vem", round_from_maximum_likelihood, is_at_least(zeros, zero_case(dependent=True)),
+          {"the likelihood rises with the bound": lambda **c: round_from_maximum_likelihood(**c) * np.array([1, -1]),
+           "q may be the posterior: nothing moves": lambda **c: round_from_maximum_likelihood(
+               **c, e_step=exact_posterior),
+           "an M-step normalised over z, not over x": lambda **c: round_from_maximum_likelihood(
+               **c, m_step=lambda q, p_data: q)},
+          without=is_at_least(zeros, zero_case(dependent=False))),
+]

@@ -1,0 +1,175 @@
+r"""The CD-K surrogate for an energy-based model: its bias, and of which K it is a gradient at all (yu2020 Sec. 2.3).
+
+    CD-K      E_p[dE] - E_{q^K}[dE],   q^K = p P^K,   P_ij = R_ij phi(E_j - E_i) for j != i, R a symmetric proposal
+    K = inf   q^K -> q_theta, if the chain is ergodic: Eq. 8, the gradient of maximum likelihood
+    K = 1     is the gradient of L_CD-1 = sum_ij p_i R_ij Phi(E_i - E_j),   Phi' = phi(-.)
+    K >= 2    is in general the gradient of nothing: its Jacobian in theta is not symmetric
+
+Barker's acceptance phi(d) = 1/(1 + e^d) makes Phi = softplus, and L_CD-1, with R flipping one bit, is the mean
+negative log-pseudolikelihood; Metropolis' is phi(d) = min(1, e^-d).
+
+Shapes: theta (d,), s (S, d), laws (S,), P and R (S, S), as in refdgm.models.energy.
+"""
+import autograd.numpy as np
+import numpy as onp
+from autograd import grad, jacobian
+
+from refdgm import validation as valid
+from refdgm.checking import Claim, equals, has_order, tends_to, vanishes
+from refdgm.models.energy import contrast, energy, grad_energy, law_of, random_case
+from refdgm.numerics import sigmoid, softplus
+
+
+def barker(d):
+    """phi(d) = 1 / (1 + e^d): accept by the odds of the two states."""
+    return sigmoid(-d)
+
+
+def metropolis(d):
+    """phi(d) = min(1, e^-d): always accept a lower energy."""
+    return np.exp(-np.maximum(d, 0.0))
+
+
+def transition_matrix(E, R, accept=barker):
+    """P with P_ij = R_ij phi(E_j - E_i) off the diagonal; reversible for exp(-E).  (S,), (S, S) -> (S, S)
+
+    Raises ValueError unless R is a symmetric transition matrix.
+    """
+    valid.distribution("each row of the proposal R", R)
+    valid.require(onp.allclose(R, R.T, rtol=0, atol=1e-12), "the proposal R must be symmetric.")
+    moves = R * accept(E[None, :] - E[:, None]) * (1 - onp.eye(len(R)))
+    return moves + np.diag(1 - np.sum(moves, axis=1))
+
+
+def law_after(K, E, R, start, accept=barker):
+    """q^K = start P^K (yu2020 Sec. 2.3).  -> (S,)"""
+    P = transition_matrix(E, R, accept)
+    for _ in range(K):
+        start = np.dot(start, P)
+    return start
+
+
+def surrogate(theta, s, R, p, K, accept=barker):
+    """E_p[dE] - E_{q^K}[dE], chains started at the data (yu2020 Sec. 2.3, after Eq. 8).  -> (d,)"""
+    return contrast(grad_energy(theta, s), p, law_after(K, energy(theta, s), R, p, accept))
+
+
+def loss_of_one_step(theta, s, R, p):
+    """L_CD-1 = sum_ij p_i R_ij softplus(E_i - E_j), of which CD-1 with Barker's acceptance is the gradient.  -> ()"""
+    E = energy(theta, s)
+    return np.sum(p[:, None] * R * softplus(E[:, None] - E[None, :]))
+
+
+def curl(field, theta):
+    """J - J', J the Jacobian of the field: zero exactly where the field is, locally, a gradient.  (d,) -> (d, d)"""
+    J = jacobian(field)(theta)
+    return J - J.T
+
+
+# ---- claims ---------------------------------------------------------------------------
+
+def case(seed, K=2):
+    c = random_case(seed)
+    return {**c, "R": random_proposal(seed, len(c["p"])), "K": K}
+
+
+def random_proposal(seed, S):
+    """A symmetric transition matrix with unequal entries, and no state that mostly stays."""
+    R = onp.random.default_rng([seed, 61]).uniform(0.3, 1.0, size=(S, S))
+    R = (R + R.T) * (1 - onp.eye(S))
+    R = 0.95 * R / onp.max(R.sum(1))
+    return R + onp.diag(1 - R.sum(1))
+
+
+def sum_over_trajectories(theta, s, R, p, K):
+    """The oracle: every trajectory x_0 -> x_1 -> x_2 with its probability, the kernel by hand in plain loops."""
+    weight = onp.array([onp.prod(1 + onp.exp(theta + row)) for row in s])           # exp(-E)
+    S = len(weight)
+    P = onp.array([[R[i, j] * weight[j] / (weight[i] + weight[j]) if i != j else 0.0 for j in range(S)]
+                   for i in range(S)])
+    P += onp.diag(1 - P.sum(1))
+    dE = [-onp.exp(theta + row) / (1 + onp.exp(theta + row)) for row in s]
+    return sum(p[i] * P[i, j] * P[j, k] * (dE[i] - dE[k]) for i in range(S) for j in range(S) for k in range(S))
+
+
+def update(start=lambda p, E: p, steps=0, law=law_after, **options):
+    """CD-K from another initial law, with more or fewer steps, or with another kernel."""
+    def field(theta, s, R, p, K):
+        E = energy(theta, s)
+        return contrast(grad_energy(theta, s), p, law(K + steps, E, R, start(p, E), **options))
+    return field
+
+
+def exact_gradient(theta, s, R, p):
+    """The oracle: autograd of -E_p[log q_theta], with the weights exp(-E) spelled out."""
+    def nll(theta):
+        weights = np.prod(1 + np.exp(theta + s), axis=1)
+        return -np.sum(p * np.log(weights / np.sum(weights)))
+    return grad(nll)(theta)
+
+
+def rate(theta, s, R, p):
+    """The second largest modulus of an eigenvalue of the kernel."""
+    eigenvalues = onp.linalg.eigvals(transition_matrix(energy(theta, s), R))
+    return onp.sort(onp.abs(eigenvalues))[-2]
+
+
+def rate_case(seed):
+    """A proposal between neighbours on a ring of five states: a chain that mixes slowly enough for its rate to show."""
+    c = random_case(seed, S=5)
+    ring = onp.roll(onp.eye(5), 1, axis=1)
+    return {**c, "R": 0.35 * ring + 0.35 * ring.T + 0.3 * onp.eye(5)}
+
+
+def reducible_case(seed):
+    """As rate_case, but the ring is cut in two: the kernel leaves q_theta invariant and never crosses the cuts."""
+    c = rate_case(seed)
+    crossing = onp.zeros((5, 5))
+    crossing[:2, 2:] = crossing[2:, :2] = 1
+    R = c["R"] * (1 - crossing)
+    return {**c, "R": R + onp.diag(1 - R.sum(1))}
+
+
+def without_difference(K, E, R, start):
+    """The law after K steps that accept by the new energy alone, phi(E_j) in place of phi(E_j - E_i)."""
+    moves = R * barker(E)[None, :] * (1 - onp.eye(len(R)))
+    P = moves + np.diag(1 - np.sum(moves, axis=1))
+    for _ in range(K):
+        start = np.dot(start, P)
+    return start
+
+
+def curl_of(field):
+    return lambda theta, **case: curl(lambda theta: field(theta, **case), theta)
+
+
+def size_of_jacobian(theta, **case):
+    return onp.max(onp.abs(jacobian(lambda theta: surrogate(theta, **case))(theta)))
+
+
+def sure_acceptance(d):
+    """Every move is accepted: the kernel does not know the energy."""
+    return 1.0 + 0 * d
+
+
+CLAIMS = [
+    Claim("yu2020.cdk", surrogate, equals(sum_over_trajectories, case),
+          {"unbiased: the samples are the model's": update(lambda p, E: law_of(E), steps=-2),
+           "chains started in the uniform law": update(lambda p, E: np.full(len(p), 1 / len(p))),
+           "one step fewer": update(steps=-1),
+           "model minus data": lambda **c: -surrogate(**c),
+           "Metropolis' acceptance": update(accept=metropolis)}),
+    Claim("yu2020.cdk.inf", surrogate,
+          has_order(exact_gradient, rate_case, "K", (60, 80), order=rate, within=1e-2, geometric=True, method="matrix"),
+          {"one step, however large K": lambda theta, s, R, p, K: surrogate(theta, s, R, p, 1),
+           "the acceptance ratio inverted": update(accept=lambda d: barker(-d)),
+           "every proposal accepted": update(accept=sure_acceptance)},
+          without=tends_to(exact_gradient, reducible_case, "K", (1, 400), method="matrix")),
+    Claim("yu2020.cdk.field", curl_of(surrogate),
+          vanishes(size_of_jacobian, lambda seed: case(seed, K=1), method="autodiff"),
+          {"CD-2 is a gradient, too": curl_of(update(steps=1)),
+           "CD-3 is a gradient, too": curl_of(update(steps=2)),
+           "the chains start at a law that moves with theta": curl_of(update(lambda p, E: law_of(E / 2))),
+           "acceptance by the new energy alone": curl_of(update(law=without_difference))},
+          without=vanishes(size_of_jacobian, case, method="autodiff")),
+]
