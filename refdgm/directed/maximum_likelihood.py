@@ -129,7 +129,7 @@ def kl_of_narrow_atoms(X, log_p, width=0.01):
 
 
 CRITERIA = {name: divergence.f for name, divergence in F_DIVERGENCES.items()
-            if name not in ("gan", "total variation")}      # f(1) is not 0; no gradient where p = p0
+            if name != "total variation"}       # which has no gradient where p = p0
 
 
 def total_divergence(p0, logits):
