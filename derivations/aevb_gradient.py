@@ -93,7 +93,8 @@ def what_the_path_saves(phi, f, slope):
         return weights @ (draws - weights @ draws)**2
 
     yield start(r"\mathrm{Var}\left[\tfrac1sf(z)\,\epsilon\right]-\mathrm{Var}[f^\prime(z)]",
-                variance(value * noise / s) - variance(first), claim="lecture12.sec2.3_variance")
+                variance(path_gradient.score_draws(phi, f, eps)["m"]) - variance(path_gradient.path_draws(
+                    phi, slope, eps)["m"]), claim="lecture12.sec2.3_variance")
 
     yield equals(r"\tfrac1{s^2}\mathbb E[f(z)^2\epsilon^2]-\mathbb E[f^\prime(z)^2]",
                  weights @ (value * noise)**2 / s**2 - weights @ first**2, scale=scale,

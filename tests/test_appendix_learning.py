@@ -4,10 +4,10 @@ import pytest
 from autograd import elementwise_grad, grad
 
 from refdgm.checking import GRADIENT, IDENTITY, distance
-from refdgm.directed import adam, backpropagation, early_stopping, iaf_posterior, variational_em
+from refdgm.directed import adam, backpropagation, early_stopping, iaf_posterior, mean_field_em, variational_em
 from refdgm.models import (bernoulli_mixture, beta_bernoulli, gaussian_mean, gaussian_posterior, invertible,
                            masked_network)
-from refdgm.numerics import all_binary
+from refdgm.numerics import all_binary, softmax
 from refdgm.samplers import hmc
 
 SEEDS = range(3)
@@ -64,6 +64,19 @@ def test_adam_takes_bounded_steps():
     """While the gradient keeps its size, a component moves by the learning rate at most."""
     path = adam.adam(lambda theta, t: np.array([1e6, -1e-6]), np.zeros(2), 0.1, 20)
     assert distance(path[-1], np.array([2.0, -2.0])) < 1e-12
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mean_field_bound(seed):
+    """The bound touches at the posterior, and no factor of the mean field can be improved alone."""
+    case = mean_field_em.random_case(seed)
+    p_data = np.sum(case["prior"] * case["likelihood"], axis=(1, 2))
+    touching = mean_field_em.bound(**case, q=mean_field_em.exact_posterior(**case), p_data=p_data)
+    assert distance(touching, mean_field_em.log_likelihood(**case, p_data=p_data)) < IDENTITY
+    q = mean_field_em.mean_field(**case, sweeps=300)
+    q2 = np.sum(q, axis=1)
+    best = softmax(np.sum(q2[:, None, :] * np.log(case["prior"] * case["likelihood"]), axis=2))
+    assert distance(best, np.sum(q, axis=2)) < IDENTITY
 
 
 def test_invertible_model_inverts():

@@ -4,8 +4,8 @@ import pytest
 from autograd import grad
 
 from refdgm.checking import GRADIENT, IDENTITY, distance
-from refdgm.directed import few_data, fully_observed, minibatch, neural_bayes_net, recognition
-from refdgm.models import bayes_net, bernoulli_dlvm, discriminative, hierarchy, mixture, notation
+from refdgm.directed import batch_gradient, few_data, fully_observed, minibatch, neural_bayes_net, recognition
+from refdgm.models import bayes_net, bernoulli_dlvm, discriminative, hierarchy, linear_gaussian, mixture, notation
 from refdgm.numerics import all_binary, trapezoid
 
 SEEDS = range(3)
@@ -54,10 +54,31 @@ def test_newtons_fit_is_stationary(seed):
     assert np.max(np.abs(grad(fully_observed.log_likelihood)(lam, **case))) < 1e-9
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_step_of_the_ascent_is_along_the_gradient(seed):
+    case = batch_gradient.product_net_case(seed)
+    step = batch_gradient.product_net_ascent(**case, rate=0.5, steps=1) - case["start"]
+    assert distance(step, -0.5 * grad(batch_gradient.product_net_loss)(case["start"], case["u"], case["y"])) < GRADIENT
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_gradient_estimators_are_unbiased(seed):
+    case = recognition.smooth_case(seed)
+    means = [recognition.mean_and_variance(estimator, **case)[0]
+             for estimator in (recognition.score_function, recognition.pathwise)]
+    assert distance(*means) < IDENTITY
+
+
+def test_variances_known_by_hand():
+    """f = z^2, m = 2, s = 1: 4 s^2 = 4 along the path, m^4 + 14 m^2 s^2 + 15 s^4 = 87 by the score."""
+    case = {"f": lambda z: z**2, "slope": lambda z: 2 * z, "m": 2.0, "s": 1.0}
+    found = [recognition.mean_and_variance(e, **case)[1] for e in (recognition.pathwise, recognition.score_function)]
+    np.testing.assert_allclose(found, [4.0, 87.0], rtol=IDENTITY)
+
+
 def test_the_best_encoder_is_the_posterior_mean():
     case = recognition.amortised_case(0)
     mean, _ = recognition.encoder(case["phi"], case["X"])
-    from refdgm.models import linear_gaussian
     np.testing.assert_allclose(mean, linear_gaussian.posterior_mean(case["theta"], case["X"]), rtol=1e-10)
 
 

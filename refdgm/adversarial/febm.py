@@ -17,8 +17,9 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import value_and_grad
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_at_most, minimises, vanishes
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence
+from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence, named
 from refdgm.models.energy import law_of, log_partition
 
 NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
@@ -26,9 +27,17 @@ NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "
 
 def objective(E, H, p, name):
     """L(E, H) = E_p[f'(r)] - E_q[f*(f'(r))], r = exp(H + E) (yu2020 Eq. 14).  -> ()"""
-    d = F_DIVERGENCES[name]
+    check_tables(E, H, p)
+    d = named(name)
     T = d.at_log(H + E)
     return np.sum(p * T) - np.sum(law_of(E) * d.conjugate(T))
+
+
+def check_tables(E, H, p):
+    """Raise ValueError unless p is a distribution and E and H are finite, one number for each of its states."""
+    valid.distribution("p", p)
+    valid.vector("E", E, len(p))
+    valid.vector("H", H, len(p))
 
 
 def best_H(E, p):
@@ -43,7 +52,7 @@ def ratio(E, H):
 
 def gap(E, H, p, name):
     """D_f - L = E_q[f(u) - f(r) - f'(r)(u - r)] with u = p/q (yu2020 Sec. 3.2).  -> ()"""
-    d, q, r = F_DIVERGENCES[name], law_of(E), ratio(E, H)
+    d, q, r = named(name), law_of(E), ratio(E, H)
     u = p / q
     return np.sum(q * (d.f(u) - d.f(r) - d.derivative(r) * (u - r)))
 

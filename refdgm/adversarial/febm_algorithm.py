@@ -20,7 +20,7 @@ from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, converges_to, equals
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.divergences import F_DIVERGENCES, named
 from refdgm.models.energy import energy, grad_energy, law, law_of, random_case
 from refdgm.numerics import all_tuples, weighted_sum
 
@@ -36,18 +36,18 @@ class Samples(NamedTuple):
 
 def A(E, H, name):
     """f'(r), what the data contribute to L (yu2020 Eq. 14).  (...), (...) -> (...)"""
-    return F_DIVERGENCES[name].at_log(H + E)
+    return named(name).at_log(H + E)
 
 
 def B(E, H, name):
     """f*(f'(r)), what the model's samples contribute to -L (yu2020 Eq. 14).  (...), (...) -> (...)"""
-    return F_DIVERGENCES[name].conjugate(A(E, H, name))
+    return named(name).conjugate(A(E, H, name))
 
 
 def slope_of_A(E, H, name):
     """dA/dE = dA/dH = r f''(r).  (...), (...) -> (...)"""
     r = np.exp(H + E)
-    return r * F_DIVERGENCES[name].second(r)
+    return r * named(name).second(r)
 
 
 def slope_of_B(E, H, name):

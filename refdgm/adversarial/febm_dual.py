@@ -20,7 +20,7 @@ from autograd import grad, jacobian
 
 from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, equals, has_order, is_gradient_of
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.divergences import F_DIVERGENCES, named
 from refdgm.models.energy import grad_energy, law, random_case
 from refdgm.numerics import all_tuples, gaussian_log_prob, trapezoid, weighted_sum
 
@@ -29,7 +29,7 @@ NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "
 
 def value(p, q, T, name):
     """V = E_p[T] - E_q[f*(T)] (yu2020 Eq. 12).  -> ()"""
-    return np.sum(p * T) - np.sum(q * F_DIVERGENCES[name].conjugate(T))
+    return np.sum(p * T) - np.sum(q * named(name).conjugate(T))
 
 
 def score_gradient(q, dE, F):

@@ -17,7 +17,7 @@ import numpy as onp
 from autograd import jacobian
 
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.divergences import F_DIVERGENCES, named
 from refdgm.models.energy import contrast, energy, grad_energy, law_of, log_partition, random_case
 
 NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
@@ -26,12 +26,12 @@ NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "
 def slope_on_data(E, H, name):
     """df'(r)/dE = r f''(r) at every state (yu2020 Eq. 18, first term).  (S,), (S,) -> (S,)"""
     r = np.exp(H + E)
-    return r * F_DIVERGENCES[name].second(r)
+    return r * named(name).second(r)
 
 
 def reward(E, H, name):
     """F = f*(f'(r)) at every state (yu2020 after Eq. 18).  (S,), (S,) -> (S,)"""
-    return F_DIVERGENCES[name].conjugate(F_DIVERGENCES[name].at_log(H + E))
+    return named(name).conjugate(named(name).at_log(H + E))
 
 
 def slope_on_model(E, H, name):

@@ -16,7 +16,7 @@ from autograd import grad
 from autograd.tracer import getval
 
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
-from refdgm.divergences import F_DIVERGENCES, f_divergence
+from refdgm.divergences import F_DIVERGENCES, f_divergence, named
 from refdgm.models.energy import energy, grad_energy, law, log_law, log_partition, random_case, score
 
 NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
@@ -24,7 +24,7 @@ NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "
 
 def grad_divergence(theta, s, p, name):
     """dD_f/dtheta = -E_q[F(p/q) dlog q], F(u) = u f'(u) - f(u) (yu2020 Sec. 3.1.1).  -> (d,)"""
-    q, d = law(theta, s), F_DIVERGENCES[name]
+    q, d = law(theta, s), named(name)
     u = p / q
     return -np.dot(q * (u * d.derivative(u) - d.f(u)), score(theta, s))
 

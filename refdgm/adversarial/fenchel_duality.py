@@ -17,9 +17,12 @@ from refdgm.divergences import F_DIVERGENCES
 NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
-def supremum(g, low=-12.0, high=12.0, points=121, rounds=6):
-    """max_v g(v) over an interval, column by column, by a grid that closes in on the best node.  g: (k, n) -> (k, n)"""
-    low, high = np.broadcast_arrays(*np.atleast_1d(low, high))
+def supremum(g, n, low=-12.0, high=12.0, points=121, rounds=6):
+    """max_v g(v) over an interval, for n columns at once, by a grid that closes in on the best node.  -> (n,)
+
+    g maps nodes (points, n) to values (points, n).
+    """
+    low, high = np.full(n, low), np.full(n, high)
     for _ in range(rounds):
         v = low + (high - low) * np.linspace(0, 1, points)[:, None]
         values = g(v)
@@ -31,12 +34,12 @@ def supremum(g, low=-12.0, high=12.0, points=121, rounds=6):
 
 def conjugate_by_search(f, t):
     """f*(t) = sup_u ut - f(u), u = e^v > 0 (yu2020 Eq. 1).  (n,) -> (n,)"""
-    return supremum(lambda v: np.exp(v) * t - f(np.exp(v)), np.full(len(t), -12.0))
+    return supremum(lambda v: np.exp(v) * t - f(np.exp(v)), len(t))
 
 
 def biconjugate(conjugate, slope, u):
     """sup_t ut - f*(t) over the slopes t = f'(e^v) (yu2020 Eq. 2).  (n,) -> (n,)"""
-    return supremum(lambda v: u * slope(np.exp(v)) - conjugate(slope(np.exp(v))), np.full(len(u), -12.0))
+    return supremum(lambda v: u * slope(np.exp(v)) - conjugate(slope(np.exp(v))), len(u))
 
 
 # ---- claims ---------------------------------------------------------------------------

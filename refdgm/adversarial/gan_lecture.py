@@ -85,9 +85,12 @@ def class_case(low, high):
     return case
 
 
-def bayes_logits(of=lambda real, generated: np.log(real / generated)):
-    """The logit of P(data|x), when a share of all examples is data."""
-    return lambda logits, p_data, p_G, share: of(share * p_data, (1 - share) * p_G)
+def logits_of(D=best_discriminator):
+    """log D / (1 - D) of a discriminator told how often each x is data and how often it is generated."""
+    def logits(logits, p_data, p_G, share):
+        output = D(share * p_data, (1 - share) * p_G)
+        return np.log(output) - np.log(1 - output)
+    return logits
 
 
 def negative_L_D(logits, p_data, p_G, share):
@@ -134,11 +137,14 @@ CLAIMS = [
                [p_z[onp.flatnonzero(G == x)[-1]] for x in range(len(p_data))]),
            "p(z) at z = G(x): the map applied the wrong way": lambda G, p_z, p_data: p_z[G[:len(p_data)]]},
           printed=lambda G, p_z, p_data: generated_law(G[:len(p_data)], p_data, len(p_data))),
-    Claim("lecture12.sec3_disc", bayes_logits(), minimises(negative_L_D, "logits", balanced_case),
-          {"the probability of being generated": bayes_logits(lambda real, generated: np.log(generated / real)),
-           "D = p_data": bayes_logits(lambda real, generated: np.log(real / (1 - real))),
-           "the share of real data in all x, not at x": bayes_logits(lambda real, generated: 0 * real),
-           "twice as sure": bayes_logits(lambda real, generated: 2 * np.log(real / generated))},
+    Claim("lecture12.sec3_disc", logits_of(), minimises(negative_L_D, "logits", balanced_case),
+          {"the probability of being generated": logits_of(lambda real, generated: generated / (real + generated)),
+           "the density ratio as a probability, cut below one": logits_of(
+               lambda real, generated: np.minimum(real / generated, 0.999)),
+           "D = p_data": logits_of(lambda real, generated: real / np.sum(real)),
+           "the share of data among all x, not at x": logits_of(
+               lambda real, generated: np.full(len(real), np.sum(real))),
+           "twice as sure": logits_of(lambda real, generated: real**2 / (real**2 + generated**2))},
           without=minimises(negative_L_D, "logits", class_case(0.7, 0.9))),
     Claim("lecture12.sec3_LD", discriminator_objective, equals(decomposed, random_players),
           {"log D on both terms": lambda D, p_data, p_G: np.sum((p_data + p_G) * np.log(D)),

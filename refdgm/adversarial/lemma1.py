@@ -7,7 +7,7 @@ With p_theta(x) = E_p(y) p_theta(x|y) and q^r(x|y) proportional to q^r(y|x) p_th
     Lemma 1               the gradients of the left side and of the first two terms are equal at theta = theta0
 
 JS(theta) = E_p(y) KL(p_theta(x|y) || p_theta(x)) is JSD(p_g || p_data) where the labels are equally probable. The
-third term is what the lemma leaves out: a divergence that is zero at theta0, hence flat there, and nowhere else.
+third term is what the lemma leaves out: a divergence that is zero at theta0, and flat there.
 For the optimal discriminator q^r(x|0) = p_data, and the step descends KL((p_g + p_data)/2 || p_data).
 
 The model is that of models/labels.py: theta and theta0 {"x": (X,)}, phi {"D": (X,)}, p_data (X,), p_y (2,).

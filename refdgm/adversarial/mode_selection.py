@@ -107,7 +107,6 @@ def major_mode(target, gaussians):
     return onp.array([[*component(target, 0), cost] for cost in (-math.log(w1), of_mixture, of_js)])
 
 
-
 # ---- claims ---------------------------------------------------------------------------
 
 def fits(*divergences):
@@ -123,7 +122,8 @@ def covered(left, right):
     def probabilities(target, gaussians):
         low, high = sorted(target["mean"])
         minor = np.abs(GRID - target["mean"][1]) < 3 * target["std"][1]
-        gap = (GRID > low + 4 * 0.6) & (GRID < high - 4 * 0.6)
+        margin = 4 * np.max(target["std"])
+        gap = (GRID > low + margin) & (GRID < high - margin)
         laws = [log_generator(best(d, target, gaussians)[:2]) for d in (left, right)]
         return np.array([[probability(log_g, where) for log_g in laws] for where in (minor, gap)])
     return probabilities

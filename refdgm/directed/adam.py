@@ -115,24 +115,23 @@ def heavy_ball(score, theta, rate, T, epsilon):
     return _with_momentum(score, theta, rate, T, B1, lambda state, g, t: (state, 1.0))
 
 
-def over_v(score, theta, rate, T, epsilon):
-    """m / v: the square root forgotten."""
-    return _with_momentum(score, theta, rate, T, B1, lambda v, g, t: (B2 * v + (1 - B2) * g**2,
-                                                                     (B2 * v + (1 - B2) * g**2) / (1 - B2**(t + 1))))
+def divided_by(divisor, square=lambda g: g**2):
+    """Adam with another divisor(v, t) of m, or another square(g) in the running mean v."""
+    def optimiser(score, theta, rate, T, epsilon):
+        def size(v, g, t):
+            v = B2 * v + (1 - B2) * square(g)
+            return v, divisor(v, t)
+        return _with_momentum(score, theta, rate, T, B1, size)
+    return optimiser
 
 
-def uncorrected(score, theta, rate, T, epsilon):
-    """Adam without its correction for the start at v = 0: scale-free, yet another algorithm."""
-    return _with_momentum(score, theta, rate, T, B1, lambda v, g, t: (B2 * v + (1 - B2) * g**2,
-                                                                     np.sqrt(B2 * v + (1 - B2) * g**2)))
+def corrected_root(v, t):
+    return np.sqrt(v / (1 - B2**(t + 1)))
 
 
-def one_size_for_all(score, theta, rate, T, epsilon):
-    """One v for all components, the mean of theirs: it cancels a factor of the objective, not one of each component."""
-    def size(v, g, t):
-        v = B2 * v + (1 - B2) * np.mean(g**2)
-        return v, np.sqrt(v / (1 - B2**(t + 1)))
-    return _with_momentum(score, theta, rate, T, B1, size)
+def undecayed(score, theta, rate, T, epsilon):
+    """Adamax with the largest gradient so far, however old."""
+    return adamax(score, theta, rate, T, epsilon, b2=1.0)
 
 
 def with_epsilon(value):
@@ -142,9 +141,10 @@ def with_epsilon(value):
 SCALE_MISTAKES = {
     "plain gradient ascent": rescaled(adam=gradient_ascent),
     "momentum without a divisor": rescaled(adam=heavy_ball),
-    "divided by v, not by its root": rescaled(adam=over_v),
+    "divided by v, not by its root": rescaled(adam=divided_by(lambda v, t: v / (1 - B2**(t + 1)))),
     "epsilon = 1e-3": rescaled(adam=with_epsilon(1e-3)),
-    "v starts at zero and is not corrected": rescaled(adam=uncorrected),
+    "v starts at zero and is not corrected": rescaled(adam=divided_by(lambda v, t: np.sqrt(v))),
+    "Adamax without decay": rescaled(adamax=undecayed),
 }
 
 
@@ -160,7 +160,8 @@ CLAIMS = [
     Claim("kingma2019.A.3.adam", rescaled(), equals(as_published, optimiser_case(one_factor)), SCALE_MISTAKES,
           without=equals(as_published, optimiser_case(one_factor_with_epsilon))),
     Claim("kingma2019.A.3.adam.ind", rescaled(), equals(as_published, optimiser_case(factor_of_each_component)),
-          {**SCALE_MISTAKES, "one v for all components": rescaled(adam=one_size_for_all)},
+          {**SCALE_MISTAKES, "one v for all components": rescaled(
+              adam=divided_by(corrected_root, square=lambda g: np.mean(g**2)))},
           without=equals(as_published, optimiser_case(factor_of_each_step))),
     Claim("kingma2019.A.3.prop", rescaled(), equals(as_published, optimiser_case(batches(equal=True))), SCALE_MISTAKES,
           without=equals(as_published, optimiser_case(batches(equal=False)))),

@@ -4,14 +4,14 @@ r"""What a gradient costs (kingma2019 App. A.3): reverse mode takes a small mult
     gradient   delta_k = W_{k+1}' delta_{k+1} (1 - h_k^2)      one more product with each W_k but the first
                dL/dW_k = delta_k h_{k-1}'                      one outer product for each W_k
 
-for L = sum(h_K), so at most three times the multiplications of the value, however deep and wide the network: the same
-order of time. Forward mode and differences take a pass for each of the P parameters.
+for L = sum(h_K), so three times the multiplications of the value, less those of the first layer, however deep and wide
+the network: the same order of time. Forward mode and differences take a pass for each of the P parameters.
 
 Ws = [(n_1, n_0), ..., (n_K, n_{K-1})], x (n_0,). A Counter multiplies matrices, and counts.
 """
 import numpy as np
 
-from refdgm.checking import Claim, is_at_most
+from refdgm.checking import Claim, equals
 
 
 class Counter:
@@ -64,8 +64,14 @@ def cost_ratio(method):
     return ratio
 
 
+def three_times_but_once(Ws, x):
+    """The oracle, from the shapes: three products with each W_k, but two with the first; below three."""
+    return (3 * sum(W.size for W in Ws) - Ws[0].size) / sum(W.size for W in Ws)
+
+
 def differences(Ws, x, counter, h=1e-6):
     """A second value for each parameter."""
+    Ws = [W.copy() for W in Ws]
     base = value(Ws, x, counter)[1]
     gradients = [np.zeros_like(W) for W in Ws]
     for W, g in zip(Ws, gradients):
@@ -96,7 +102,7 @@ def recomputed(Ws, x, counter):
 
 
 CLAIMS = [
-    Claim("kingma2019.A.3.cheap", cost_ratio(gradient), is_at_most(lambda Ws, x: 3.0, random_case),
+    Claim("kingma2019.A.3.cheap", cost_ratio(gradient), equals(three_times_but_once, random_case),
           {"forward mode, a tangent for each parameter": cost_ratio(forward_mode),
            "differences, a value for each parameter": cost_ratio(differences),
            "the layers computed again for each weight matrix": cost_ratio(recomputed)}),

@@ -85,6 +85,10 @@ def law_of_the_dataset(lam, s, r, data, repeats):
     return math.log(table[tuple(data)])
 
 
+def log_p_of_dataset(lam, s, r, data, repeats):
+    return log_likelihood(lam, s, r, data)
+
+
 def sum_over(data_used=lambda data: data, combine=onp.sum):
     return lambda lam, s, r, data, repeats: combine(onp.asarray(model.log_p(lam, s, r))[data_used(data)])
 
@@ -140,7 +144,7 @@ CLAIMS = [
           {"a set: what occurs twice counts once": mean_under(of_a_set),
            "no 1/N": mean_under(lambda data, m: len(data) * empirical(data, m)),
            "smoothed": mean_under(smoothed)}),
-    Claim("kingma2019.eq1.10", sum_over(), equals(law_of_the_dataset, independent_case),
+    Claim("kingma2019.eq1.10", log_p_of_dataset, equals(law_of_the_dataset, independent_case),
           {"over the set of different x": sum_over(onp.unique),
            "the average": sum_over(combine=onp.mean),
            "the log of the summed probabilities": sum_over(combine=lambda log_p: onp.log(onp.sum(onp.exp(log_p))))},

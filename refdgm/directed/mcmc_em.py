@@ -37,8 +37,8 @@ def mean_direction(law=sbn.posterior, weights=lambda theta, x, h: 1.0, L=2):
         states = sbn.latent_states(theta)
         draws = all_tuples(len(states), L)
         total = {name: 0.0 for name in theta}
-        for i, x in enumerate(X):
-            probability = onp.prod(law(theta, X[i])[draws], axis=-1)
+        for x in X:
+            probability = onp.prod(law(theta, x)[draws], axis=-1)
             g = weighted_sum(probability * weights(theta, x, states[draws]),
                              m_step_direction(theta, x, states[draws]))
             total = {name: total[name] + g[name] for name in theta}

@@ -60,12 +60,12 @@ def validate(theta, x=None):
 # ---- claims ---------------------------------------------------------------------------
 
 def law_and_dependence(logits=logits):
-    """p(x) for every x, their sum, and the derivatives of each l_j in x_j and all that follows."""
+    """p(x) for every x, their sum, the derivatives of l_j in x_j and what follows, and how many x_i each l_j sees."""
     def of(theta):
         x = all_binary(len(theta["c"]))
         p = np.exp(bernoulli_log_prob(x, logits(theta, x)))
         J = jacobian(lambda x: logits(theta, x))(onp.linspace(0.2, 0.9, len(theta["c"])))
-        return {"p": p, "sum": np.sum(p), "later": onp.triu(J)}
+        return {"p": p, "sum": np.sum(p), "later": onp.triu(J), "seen": onp.count_nonzero(onp.tril(J, -1), axis=1)}
     return of
 
 
@@ -80,7 +80,7 @@ def one_bit_after_the_other(theta):
     for j in range(D):
         on = 1 / (1 + onp.exp(-logits(theta, x * (onp.arange(D) < j))[:, j]))
         p = p * onp.where(x[:, j] == 1, on, 1 - on)
-    return {"p": p, "sum": 1.0, "later": onp.zeros((D, D))}
+    return {"p": p, "sum": 1.0, "later": onp.zeros((D, D)), "seen": onp.arange(D)}
 
 
 CLAIMS = [

@@ -121,7 +121,7 @@ def finite_scale_mixture(components):
     return log_p
 
 
-STATES = all_binary(3)
+STATES = all_binary(3)[::-1]
 
 
 def target_case(seed):

@@ -73,6 +73,11 @@ def random_case(seed):
     return {"z": rng.normal(size=(4, 2)), "r": rng.normal(size=(4, 2)), "eps": rng.uniform(0.35, 0.45), "L": 3}
 
 
+def density(z, r):
+    """pi(z, r): the target times N(r; 0, I), both up to a constant."""
+    return np.exp(log_target(z)) * np.prod(np.exp(-r**2 / 2), axis=-1)
+
+
 def imbalance(propose=proposal, log_accept=log_acceptance):
     """The flow from s = (z, r) to T(s), minus what comes back from there, for each s.
 
@@ -86,15 +91,15 @@ def imbalance(propose=proposal, log_accept=log_acceptance):
         there = T(s)
         back = T(there)
         here, there, back = [(state[:, :2], state[:, 2:]) for state in (s, there, back)]
-        out = np.exp(-_energy(log_target, *here) + log_accept(log_target, here, there))
-        home = np.exp(-_energy(log_target, *there) + log_accept(log_target, there, back)) * volume
+        out = density(*here) * np.exp(log_accept(log_target, here, there))
+        home = density(*there) * np.exp(log_accept(log_target, there, back)) * volume
         return np.concatenate([out - home, np.ravel(back[0] - z)])
     return of
 
 
 def mean_flow(z, r, eps, L):
     """The scale: the mean density of the states."""
-    return np.mean(np.exp(-_energy(log_target, z, r)))
+    return np.mean(density(z, r))
 
 
 def euler(score, z, r, eps, L):
