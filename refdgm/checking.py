@@ -85,7 +85,7 @@ class Claim(NamedTuple):
     mistakes: dict                  # plausible mistake -> function; each must be rejected
     printed: Callable | None = None     # misprint, false: the formula as printed, which must be rejected
     without: Check | None = None        # holds-if: cases that violate the condition; `claimed` must be rejected there
-    typical: bool = False               # holds on random models without being a theorem: `falsify` finds exceptions
+    typical: bool = False               # holds on the models of its case only: `falsify` may find exceptions
     inequality: Check | None = None     # where `printed` is a bound: the printed inequality, to be attacked
     says: str = ""
     where: str = ""

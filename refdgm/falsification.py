@@ -24,6 +24,7 @@ CLEAR = 100.0           # a counter-example is clear when it misses by this many
 
 
 ASYMPTOTIC = ("limit", "convergence", "unbiasedness")   # true only in the end: an extreme instance just takes longer
+WITHOUT = "without its condition"
 INEQUALITIES = ("bound", "ordering", "difference", "invariance")    # what an extreme instance could break
 
 
@@ -45,14 +46,14 @@ def forms(claim):
 
     An identity that holds on random instances holds on all of them, as far as its oracle reaches (the grid of a
     quadrature, arguments that belong together), so of an identity only the wrong forms are attacked.
-    Expected is None for a claim that is typical of random models and no theorem: exceptions may be found, or not.
+    Expected is None for a claim that holds on the models of its case only: exceptions may be found, or not.
     """
     if claim.check.kind in INEQUALITIES:
         yield "the claim", claim.claimed, claim.check, None if claim.typical else False
     if claim.printed is not None:
         yield "as printed", claim.printed, claim.inequality or claim.check, True
     if claim.without is not None:
-        yield "without its condition", claim.claimed, claim.without, True
+        yield WITHOUT, claim.claimed, claim.without, True
 
 
 def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
@@ -71,8 +72,8 @@ def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
                     return float(np.max(numbers) if check.relation == "<=" else -np.min(numbers))
                 if check.kind in ASYMPTOTIC:
                     return np.inf                                   # the sequence goes nowhere near its limit
-                value = formula(**case)                             # a wrong shape is a miss, no value is not
-                return np.inf if np.isfinite(distance(value, value)) else -np.inf
+                value = formula(**case)     # a wrong shape is a miss; no value is one only where a condition is left out
+                return np.inf if form == WITHOUT or np.isfinite(distance(value, value)) else -np.inf
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             return -np.inf
 

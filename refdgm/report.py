@@ -97,7 +97,7 @@ def attack_text(id, attack, expected, instance):
     if not attack.found:
         said = "no counter-example" + (", though one is expected" if expected else "")
         return f"{id}, {attack.form}: {said} ({tried}); worst {held}"
-    meaning = {True: "", False: ", against the verdict", None: ", an exception to what is typical"}
+    meaning = {True: "", False: ", against the verdict", None: ", outside the models of its case"}
     said = "counter-example" + meaning[expected]
     return f"{id}, {attack.form}: {said} ({tried}); {held} fails at\n{instance}"
 
