@@ -7,7 +7,7 @@ from autograd import jacobian
 
 from refdgm.checking import distance
 from refdgm.directed import divergence_fits, robbins_monro, stochastic_approximation, stochastic_gradient
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence, js, kl_symmetric
+from refdgm.divergences import f_divergence, js, kl_symmetric
 from refdgm.models import exponential_family, sequences
 from refdgm.numerics import kl
 from refdgm.samplers import metropolis_hastings as mh
@@ -98,24 +98,11 @@ def test_minibatches_are_all_there():
         stochastic_gradient.all_minibatches(5, 6, replace=False)
 
 
-@pytest.mark.parametrize("name", F_DIVERGENCES)
-def test_the_table_of_f(name):
-    """f(1) = 0, f convex with the derivative stated, f*(t) = sup_u ut - f(u), and the bound is tight at f'(p/q)."""
-    d, u = F_DIVERGENCES[name], np.exp(np.linspace(-12, 8, 200_001))
-    assert abs(d.f(1.0)) < 1e-15
-    for at in (0.3, 1.0, 2.5):
-        t = d.derivative(at)
-        assert np.max(u * t - d.f(u)) == pytest.approx(d.conjugate(t), abs=1e-8)
-        assert (d.f(at + 1e-5) - d.f(at - 1e-5)) / 2e-5 == pytest.approx(t, abs=1e-8)
-    p, q = np.array([0.2, 0.5, 0.3]), np.array([0.4, 0.1, 0.5])
-    assert f_bound(d, p, q, d.derivative(p / q)) == pytest.approx(f_divergence(d, p, q), rel=1e-14)
-
-
 def test_divergences_are_the_named_members_of_the_table():
     p, q = np.array([0.2, 0.5, 0.3]), np.array([0.4, 0.1, 0.5])
-    assert f_divergence(F_DIVERGENCES["kl"], p, q) == pytest.approx(kl(p, q), rel=1e-14)
-    assert f_divergence(F_DIVERGENCES["reverse kl"], p, q) == pytest.approx(kl(q, p), rel=1e-14)
-    assert f_divergence(F_DIVERGENCES["gan"], p, q) == pytest.approx(2 * js(p, q), rel=1e-14)
+    assert f_divergence("kl", p, q) == pytest.approx(kl(p, q), rel=1e-14)
+    assert f_divergence("reverse kl", p, q) == pytest.approx(kl(q, p), rel=1e-14)
+    assert f_divergence("jensen-shannon", p, q) == pytest.approx(2 * js(p, q), rel=1e-14)
     assert kl_symmetric(p, q) == pytest.approx(kl_symmetric(q, p), rel=1e-15)
 
 

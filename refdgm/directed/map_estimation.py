@@ -146,7 +146,7 @@ CLAIMS = [
           {"a prior that is far too sure": with_prior(lambda prior, N: {**prior, "V": prior["V"] / 100}),
            "a prior with another mean": with_prior(lambda prior, N: {**prior, "m": prior["m"] + 3.0}),
            "no prior: nothing is gained": maximum_likelihood_risk},
-          without=is_at_most(maximum_likelihood_risk, truth_far_from_the_prior)),
+          without=is_at_most(maximum_likelihood_risk, truth_far_from_the_prior), typical=True),
     Claim("kingma2019.A.2.1.dim", estimate,
           has_order(lambda prior, S, xbar: xbar, fixed_mean_case, "N", [100, 1000, 10000], order=1, within=0.02),
           {"the prior counted for each datum": lambda prior, S, xbar, N: estimate(

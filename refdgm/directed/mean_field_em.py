@@ -84,5 +84,5 @@ CLAIMS = [
                **c, e_step=exact_posterior),
            "an M-step normalised over z, not over x": lambda **c: round_from_maximum_likelihood(
                **c, m_step=lambda q, p_data: q)},
-          without=is_at_least(zeros, zero_case(dependent=False))),
+          without=is_at_least(zeros, zero_case(dependent=False)), typical=True),
 ]

@@ -159,5 +159,5 @@ CLAIMS = [
           {"ascends Eq. 8": energy_changes(lambda p, q: p - q),
            "the data term alone: the samples' energies fall, too": energy_changes(lambda p, q: -p),
            "the model term alone: the data's energies rise, too": energy_changes(lambda p, q: q)},
-          without=is_at_most(lambda E, p: np.zeros(2), overlapping_case)),
+          without=is_at_most(lambda E, p: np.zeros(2), overlapping_case), typical=True),
 ]
