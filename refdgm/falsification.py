@@ -72,7 +72,7 @@ def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
                     return float(np.max(numbers) if check.relation == "<=" else -np.min(numbers))
                 if check.kind in ASYMPTOTIC:
                     return np.inf                                   # the sequence goes nowhere near its limit
-                value = formula(**case)     # a wrong shape is a miss; no value is one only where a condition is left out
+                value = formula(**case)     # a wrong shape is a miss; no value is one where a condition is left out
                 return np.inf if form == WITHOUT or np.isfinite(distance(value, value)) else -np.inf
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             return -np.inf

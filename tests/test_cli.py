@@ -63,7 +63,7 @@ def test_a_derivation_by_its_name_or_its_file(run):
     (["verify", "ou2018.eq15", "--resume", "no/such/folder/r.jsonl"], "cannot be written: No such file or directory"),
     (["show", "ou2018.eq999"], "there is no claim"),
     (["show", "ou2018"], "is a document"),
-    (["list", "ou2017"], "the documents are ou2018, bachman2015"),
+    (["list", "ou2017"], "the documents are ou2018, bachman2015, lecture12, kingma2019, yu2020"),
     (["errata", "ou2017"], "the documents are ou2018, bachman2015"),
     (["new", "paper.txt"], "ends in .py"),
     (["new", "no/such/folder/paper.py"], "cannot be written: No such file or directory"),

@@ -51,6 +51,6 @@ def test_the_walk_sees_the_package():
 def test_formula_modules_are_short():
     """A formula module can be read in five minutes."""
     long = [f"{path.name}: {n}" for room, path in modules()
-            if room in ("models", "samplers", "directed", "undirected", "autoencoders", "derivations")
+            if room in ("models", "samplers", "directed", "undirected", "adversarial", "autoencoders", "derivations")
             and (n := len(path.read_text().split("\n"))) > 250]
     assert not long, long
