@@ -49,9 +49,10 @@ def summary_text(summary, seconds, seed, instances):
                      f"{status.get('contradicted', 0)} contradicted, {status.get('error', 0)} in error; {verdicts}.")
     if summary["mistakes"]:
         lines.append(f"{summary['mistakes_rejected']} of {summary['mistakes']} plausible mistakes rejected.")
-    if summary["worst_equality"]:
-        worst = summary["worst_equality"]
-        lines.append(f"Worst residual of an equality: {number(worst['measured'])} ({worst['id']}).")
+    for kind, name in (("equality", "an equality"), ("gradient", "a gradient")):
+        if kind in summary["worst"]:
+            worst = summary["worst"][kind]
+            lines.append(f"Worst residual of {name}: {number(worst['measured'])} ({worst['id']}).")
     if summary["derivations"]:
         lines.append(f"{summary['derivations']} derivations, {summary['lines']} lines: "
                      f"{summary['derivations_confirmed']} hold; {summary['wrong_lines_rejected']} of "

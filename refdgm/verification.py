@@ -189,8 +189,6 @@ def summary(records):
     derivations = [r for task, r in records if task.kind == "derivation"]
     mistakes = [m for r in claims for m in r["mistakes"]]
     wrong_lines = [line for r in derivations for line in r["lines"] if line["relation"] == "!="]
-    equalities = [r for r in claims if r["check"] == "equality" and r["status"] == "confirmed"]
-    worst = max(equalities, key=lambda r: r["measured"], default=None)
     return {
         "claims": len(claims),
         "executed": sum(r["check"] is not None for r in claims),
@@ -198,11 +196,22 @@ def summary(records):
         "verdicts": _count(r["verdict"] for r in claims),
         "methods": _count(r["method"] for r in claims if r["check"] is not None),
         "mistakes": len(mistakes), "mistakes_rejected": sum(m["rejected"] for m in mistakes),
-        "worst_equality": worst and {"id": worst["id"], "measured": worst["measured"]},
+        "worst": _worst_by_kind(claims),
         "derivations": len(derivations), "derivations_confirmed": sum(r["status"] == "confirmed" for r in derivations),
         "lines": sum(len(r["lines"]) for r in derivations),
         "wrong_lines": len(wrong_lines), "wrong_lines_rejected": sum(line["ok"] for line in wrong_lines),
     }
+
+
+def _worst_by_kind(claims):
+    """For each kind of check, the confirmed claim that came nearest to failing: {kind: {id, measured, allowed}}."""
+    worst = {}
+    for r in claims:
+        if r["status"] == "confirmed" and r["check"]:
+            sign = 1 if r["relation"] == "<=" else -1
+            if r["check"] not in worst or sign * r["measured"] > sign * worst[r["check"]]["measured"]:
+                worst[r["check"]] = {name: r[name] for name in ("id", "measured", "relation", "allowed")}
+    return worst
 
 
 def fell_short(records):
