@@ -6,7 +6,8 @@ from autograd import elementwise_grad, jacobian
 from refdgm.models import implicit
 from refdgm.numerics import trapezoid
 from refdgm.samplers import independence, langevin
-from refdgm.undirected import batch_norm_entropy, eag, iag, iag_convergence, langevin_or_mis
+from refdgm.undirected import (autoregressive_generator, batch_norm_entropy, eag, iag, iag_convergence,
+                               langevin_or_mis)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -76,6 +77,16 @@ def test_langevin_rate_is_what_one_step_leaves_of_a_distance():
     left = np.abs((after[0] - after[1]) / (x - y))
     np.testing.assert_allclose(left, 1 - eta * precisions / 2, rtol=1e-12)
     assert abs(langevin_or_mis.langevin_rate(precisions, eta) - 0.85) < 1e-14
+
+
+def test_bad_data_are_named():
+    c = iag.case(0)
+    with pytest.raises(ValueError, match="p_data must sum to one"):
+        iag.mean_F(c["theta"], c["phi"], 2 * c["p_data"])
+    with pytest.raises(ValueError, match="p_data must sum to one"):
+        autoregressive_generator.fields(**autoregressive_generator.field_and_generator(0), p_data=np.ones(8))
+    with pytest.raises(ValueError, match="data must have shape"):
+        eag.likelihood_gradient(eag.draws_case(0)["theta"], np.zeros(3))
 
 
 def test_a_generator_narrower_than_the_field_has_no_rate():

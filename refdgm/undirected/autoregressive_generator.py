@@ -11,14 +11,16 @@ Shapes: x (..., D) bits; laws (2**D,), the transition matrix (2**D, 2**D).
 import autograd.numpy as np
 import numpy as onp
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, is_gradient_of, leaves_invariant
 from refdgm.models import autoregressive, random_field
-from refdgm.numerics import kl, weighted_sum
+from refdgm.numerics import all_binary, kl, weighted_sum
 from refdgm.samplers import independence
 
 
 def fields(theta, phi, p_data):
     """The left-hand sides of Eq. 39 (ou2018 Eq. 39).  -> {"theta": dict, "phi": dict}"""
+    valid.distribution("p_data", p_data)
     x, p = random_field.states(theta), random_field.law(theta)
     return {"theta": weighted_sum(p_data - p, random_field.grad_potential(theta, x)),
             "phi": weighted_sum(p, autoregressive.score_theta(phi, x))}
@@ -51,7 +53,7 @@ def gradient_case(seed):
 
 
 def q_of(phi):
-    return np.exp(autoregressive.log_prob(phi, random_field.all_binary(3)))
+    return np.exp(autoregressive.log_prob(phi, all_binary(3)))
 
 
 def minus_both(lam, fixed, p_data):
@@ -63,7 +65,7 @@ def scores_under(law):
     """Eq. 39 with another law of x in its second row."""
     return lambda lam, fixed, p_data: {
         "theta": fields(**lam, p_data=p_data)["theta"],
-        "phi": weighted_sum(law(lam, p_data), autoregressive.score_theta(lam["phi"], random_field.all_binary(3)))}
+        "phi": weighted_sum(law(lam, p_data), autoregressive.score_theta(lam["phi"], all_binary(3)))}
 
 
 def in_another_order(lam, fixed, p_data):

@@ -16,6 +16,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
+from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import implicit, random_field, sbn
 from refdgm.numerics import entropy, kl, log_sum_exp, trapezoid, weighted_sum
@@ -69,6 +70,8 @@ def generator_gradient(phi, eps):
 
 def likelihood_gradient(theta, data):
     """E_p~[du/dtheta] - E_p[du/dtheta] (ou2018 Eq. 36, first row).  data (n, 1) -> dict"""
+    valid.shape("data", data, (None, 1))
+    valid.count("the number of observations", len(data))
     p = onp.exp(potential(theta, X) - log_partition(theta)) * DX
     negative = weighted_sum(p, random_field.grad_potential(theta, X))
     positive = weighted_sum(onp.full(len(data), 1 / len(data)), random_field.grad_potential(theta, data))
@@ -89,7 +92,7 @@ def entropy_gradient(phi, eps):
 
 
 def fields(theta, phi, data, entropy_factor=1.0, likelihood_gradient=likelihood_gradient):
-    """Both rows as printed: an ascent direction for theta, a descent direction's opposite for phi (ou2018 Eq. 36)."""
+    """Both rows as printed: theta ascends the first, phi descends the second (ou2018 Eq. 36).  -> {"theta", "phi"}"""
     toward_modes = weighted_sum(DENSITY, reconstruction_gradient(theta, phi, EPS))
     spread = weighted_sum(DENSITY, entropy_gradient(phi, EPS))
     return {"theta": likelihood_gradient(theta, data),

@@ -17,6 +17,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
+from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.models import random_field, sbn
 from refdgm.numerics import all_binary, all_tuples, entropy, kl, weighted_sum
@@ -37,6 +38,7 @@ def F(theta, phi, x_data, x, h):
 
 def law_of_z(theta, phi, p_data):
     """p(z) = p~(x~) p(x) q(h|x) for every z (ou2018 Prop. 4).  -> (X, X, M)"""
+    valid.distribution("p_data", p_data)
     x_and_h = random_field.law(theta)[:, None] * sbn.posterior(phi, random_field.states(theta))
     return p_data[:, None, None] * x_and_h
 
