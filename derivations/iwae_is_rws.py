@@ -13,7 +13,8 @@ from autograd import grad
 
 from refdgm.derivation import derivation, equals, mistake, start
 from refdgm.directed import iwae
-from refdgm.models.sbn import all_draws, log_marginal, log_weights, mean_over_draws, random_case, score_phi, score_theta
+from refdgm.models.sbn import (all_draws, log_marginal, log_weights, mean_over_draws, normalized_weights, random_case,
+                               score_phi, score_theta)
 from refdgm.numerics import weighted_sum
 
 K = 2
@@ -77,10 +78,10 @@ def phi_gradient(theta, phi, x):
     yield equals(r"\mathbb E\left[\sum_k (\log \hat p - \log \hat p_{-k} - \bar w_k)"
                  r" \nabla_\phi \log q_\phi(h_k|x)\right]",
                  mean(lambda log_w: log_p_hat(log_w) - iwae.log_mean_of_others(log_w)
-                      - iwae.normalized_weights(log_w)),
+                      - normalized_weights(log_w)),
                  because="the score has mean zero under what the other draws determine")
 
     yield mistake(r"\mathbb E\left[\sum_k \bar w_k \nabla_\phi \log q_\phi(h_k|x)\right]",
-                  mean(iwae.normalized_weights),
+                  mean(normalized_weights),
                   because="reweighted wake-sleep: it descends KL[p(h|x) || q], not the bound's gap",
                   claim="bachman2015.sec3_rws")

@@ -54,7 +54,7 @@ def test_both_kinds_of_root_solve_the_same_equations(root, seed):
 def test_mean_weights_of_many_and_of_few_draws_agree(seed):
     case = sbn.random_case(seed)
     h, probability = sbn.all_draws(case["phi"], case["x"], 3)
-    wbar = rws.normalized_weights(sbn.log_weights(**case, h=h))
+    wbar = sbn.normalized_weights(sbn.log_weights(**case, h=h))
     drawn = np.all(h[:, :, None] == sbn.latent_states(case["theta"]), axis=-1)
     np.testing.assert_allclose(rws_bias.mean_weights(**case, K=3),
                                np.einsum("m,mk,mkh->h", probability, wbar, drawn), rtol=1e-12)
@@ -74,7 +74,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="p must sum to one"):
         wake_sleep.wake_kl(theta, phi, 2 * p_data)
     with pytest.raises(ValueError, match="the number of samples K must be an integer of at least 1, but is 0"):
-        rws.normalized_weights(np.zeros((3, 0)))
+        sbn.normalized_weights(np.zeros((3, 0)))
     with pytest.raises(ValueError, match="log_q must be finite"):
         multinomial(np.array([0.0, -np.inf]), 2)
     with pytest.raises(ValueError, match="more than the 4,194,304 that are enumerated here"):

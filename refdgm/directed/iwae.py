@@ -15,18 +15,13 @@ from autograd import grad
 
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, is_gradient_of, is_ordered
 from refdgm.models.sbn import (all_draws, log_joint_table, log_marginal, log_q_table, log_weights, mean_over_draws,
-                               random_case, score_phi, score_theta, validate)
-from refdgm.numerics import log_mean_exp, log_sum_exp, softmax, weighted_sum
+                               normalized_weights, random_case, score_phi, score_theta, validate)
+from refdgm.numerics import log_mean_exp, log_sum_exp, weighted_sum
 
 
 def estimate_log_p(log_w):
     """log p_hat = log (1/K) sum_k w_k (ou2018 Eq. 14).  (..., K) -> (...)"""
     return log_mean_exp(log_w)
-
-
-def normalized_weights(log_w):
-    """wbar_k = w_k / sum_j w_j (ou2018 after Eq. 19).  (..., K) -> (..., K)"""
-    return softmax(log_w)
 
 
 def bound(theta, phi, x, K):

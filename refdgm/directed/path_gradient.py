@@ -14,7 +14,7 @@ import autograd.numpy as np
 import numpy as onp
 
 from refdgm.checking import Claim, is_at_least, is_gradient_of
-from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, sigmoid, trapezoid, weighted_sum
+from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, normal_trapezoid, sigmoid, trapezoid, weighted_sum
 
 
 def log_joint(theta, x, z):
@@ -48,8 +48,8 @@ def score_draws(phi, f, eps):
 
 def noise(n=801, reach=10.0):
     """Nodes eps (n, 1) and weights (n,) of E f(eps), eps ~ N(0, 1)."""
-    eps, w = trapezoid(-reach, reach, n)
-    return eps[:, None], w * onp.exp(-eps**2 / 2) / onp.sqrt(2 * onp.pi)
+    eps, w = normal_trapezoid(n, reach)
+    return eps[:, None], w
 
 
 def mean(draws):

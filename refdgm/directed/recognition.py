@@ -12,7 +12,7 @@ import numpy as onp
 
 from refdgm.checking import Claim, equals, is_at_least
 from refdgm.models import linear_gaussian, vae
-from refdgm.numerics import all_tuples, gauss_hermite, gaussian_log_prob, trapezoid
+from refdgm.numerics import all_tuples, gauss_hermite, gaussian_log_prob, normal_trapezoid, trapezoid
 
 
 def encoder(phi, X):
@@ -69,8 +69,7 @@ def mean_and_variance(estimator, f, slope, m, s):
 
 def noise(n=601, reach=12.0):
     """Nodes and weights of E over eps ~ N(0, 1)."""
-    eps, w = trapezoid(-reach, reach, n)
-    return eps, w * onp.exp(-eps**2 / 2) / onp.sqrt(2 * onp.pi)
+    return normal_trapezoid(n, reach)
 
 
 # ---- claims ---------------------------------------------------------------------------

@@ -14,20 +14,10 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
-from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_marginal, log_q, log_q_table, log_weights,
-                               mean_over_draws, posterior, random_case, score_phi, score_theta)
+                               mean_over_draws, normalized_weights, posterior, random_case, score_phi, score_theta)
 from refdgm.numerics import log_mean_exp, softmax, weighted_sum
-
-
-def normalized_weights(log_w):
-    """wbar_k = w_k / sum_j w_j from log-weights of any size (ou2018 after Eq. 19).  (..., K) -> (..., K)
-
-    Raises ValueError for K = 0.
-    """
-    valid.count("the number of samples K", log_w.shape[-1])
-    return softmax(log_w)
 
 
 def exact_weights(log_w, log_p_x):

@@ -13,8 +13,8 @@ import numpy as onp
 
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_at_least
-from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softplus,
-                             weighted_sum)
+from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softmax,
+                             softplus, weighted_sum)
 
 
 def log_joint(theta, x, h):
@@ -40,6 +40,15 @@ def log_q(phi, x, h):
 def log_weights(theta, phi, x, h):
     """log w = log p(x, h) - log q(h|x), the log importance weight (ou2018 Eq. 19).  (..., D), (..., H) -> (...)"""
     return log_joint(theta, x, h) - log_q(phi, x, h)
+
+
+def normalized_weights(log_w):
+    """wbar_k = w_k / sum_j w_j from log-weights of any size (ou2018 after Eq. 19).  (..., K) -> (..., K)
+
+    Raises ValueError for K = 0.
+    """
+    valid.count("the number of samples K", np.shape(log_w)[-1])
+    return softmax(log_w)
 
 
 # ---- exact, by enumeration ------------------------------------------------------------

@@ -19,12 +19,11 @@ from autograd import grad
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import implicit, random_field, sbn
-from refdgm.numerics import entropy, kl, log_sum_exp, trapezoid, weighted_sum
+from refdgm.numerics import entropy, kl, log_sum_exp, normal_trapezoid, trapezoid, weighted_sum
 
 X, DX = trapezoid(-16.0, 16.0, 401)         # the real line
 X = X[:, None]
-EPS, DENSITY = trapezoid(-9.0, 9.0, 241)    # the noise: nodes, and weights that contain its density
-DENSITY = DENSITY * onp.exp(-EPS**2 / 2) / onp.sqrt(2 * onp.pi)
+EPS, DENSITY = normal_trapezoid(241, reach=9.0)     # the noise: nodes, and weights that contain its density
 EPS = EPS[:, None]
 
 
