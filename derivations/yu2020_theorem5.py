@@ -128,7 +128,8 @@ def real_eigenvalues(K, k):
                   -k * np.linalg.eigvalsh(schur)[0], because="Rayleigh", claim="yu2020.thm5.real")
 
     yield mistake(r"\frac{-f''(1) \underline\lambda(K_{HH}) \underline\lambda(K_{EH} K_{EH}^\top)}"
-                  r"{\underline\lambda(K_{HH}) \overline\lambda(K_{EE}, K_{HH}) + \underline\lambda(K_{EH} K_{EH}^\top)}",
+                  r"{\underline\lambda(K_{HH}) \overline\lambda(K_{EE}, K_{HH})"
+                  r" + \underline\lambda(K_{EH} K_{EH}^\top)}",
                   stability.printed_real_bound(K, k), because="as printed: zero, since K_EH K_EH^T has rank one",
                   claim="yu2020.thm5.real")
 
