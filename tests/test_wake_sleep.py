@@ -6,7 +6,7 @@ import pytest
 from autograd import grad
 from autograd.misc import flatten
 
-from refdgm.directed import rws, rws_bias, wake_sleep, wake_sleep_sa
+from refdgm.directed import rws_bias, wake_sleep, wake_sleep_sa
 from refdgm.models import sbn, tables
 from refdgm.models.counts import all_counts, multinomial
 from refdgm.numerics import all_tuples

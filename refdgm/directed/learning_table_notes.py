@@ -51,9 +51,9 @@ def mis_theta_update(theta, phi, X, steps=None, chain=independence.transition_ma
 
 
 def phi_signal_to_noise(K, M, mu, m, log_s, x, v):
-    """|mean| / deviation of the mean of M gradients of log (1/K) sum_k w_k in m and log s (ou2018 Table 1, first note).
+    """|mean| / deviation of M averaged gradients of log (1/K) sum_k w_k in (m, log s) (ou2018 Table 1, first note).
 
-    -> (2,)
+    As lengths of vectors, for a single component may happen to have no mean at some K.  -> ()
     """
     w, score, probability = weights_and_scores(mu, m, log_s, x, v)
     if K == 1:
@@ -61,7 +61,7 @@ def phi_signal_to_noise(K, M, mu, m, log_s, x, v):
         variance = (score[:2] - mean[:, None])**2 @ probability
     else:
         mean, variance = self_normalised_moments(w, score[:2], probability, K)
-    return onp.abs(mean) * onp.sqrt(M / variance)
+    return onp.sqrt(M * onp.sum(mean**2) / onp.sum(variance))
 
 
 def weights_and_scores(mu, m, log_s, x, v):
@@ -89,13 +89,13 @@ def gaussian_case(seed):
 
 
 def along(Ks):
-    """phi's signal-to-noise ratio, K by K.  -> (2, len(Ks))"""
-    return lambda **model: onp.stack([phi_signal_to_noise(K, N // K, **model) for K in Ks], axis=1)
+    """phi's signal-to-noise ratio, K by K.  -> (len(Ks),)"""
+    return lambda **model: onp.array([phi_signal_to_noise(K, N // K, **model) for K in Ks])
 
 
 def uniform_weights(**model):
     """M K gradients of the ELBO, however they are grouped."""
-    return onp.stack([phi_signal_to_noise(1, N, **model) for _ in TIGHTEST_FIRST], axis=1)
+    return onp.array([phi_signal_to_noise(1, N, **model) for _ in TIGHTEST_FIRST])
 
 
 def tightness(**model):

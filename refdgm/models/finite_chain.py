@@ -18,7 +18,7 @@ def stationary_law(P):
     valid.distribution("each row of the transition matrix", P)
     S = P.shape[-1]
     equations = np.swapaxes(P, -1, -2) - np.eye(S)
-    valid.require(np.all(np.linalg.matrix_rank(equations) >= S - 1),
+    valid.require(np.all(np.linalg.matrix_rank(equations) >= S - 1),         # S where rounding hides the redundancy
                   "the chain has more than one stationary law: some states are never reached from others.")
     equations[..., -1, :] = 1.0         # one of the S equations pi (P - I) = 0 is redundant; sum pi = 1 replaces it
     return np.linalg.solve(equations, np.broadcast_to(np.eye(S)[-1][:, None], P.shape[:-1] + (1,)))[..., 0]
