@@ -146,6 +146,8 @@ F_DIVERGENCES = {
     "alpha 1.7": alpha_divergence(1.7),
 }
 
+SMOOTH = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")    # f(1) = 0, f smooth
+
 
 def named(name):
     """The entry of F_DIVERGENCES, or a ValueError that says which there are."""

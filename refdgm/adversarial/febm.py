@@ -19,10 +19,8 @@ from autograd import value_and_grad
 
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals, is_at_most, minimises, vanishes
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence, named
+from refdgm.divergences import f_bound, f_divergence, F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import law_of, log_partition
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def objective(E, H, p, name):
@@ -68,19 +66,19 @@ def tables_case(seed, S=6):
 
 def each(function):
     """function(name, E, H, p) for every generator."""
-    return lambda E, H, p: np.array([function(name, E, H, p) for name in NAMES])
+    return lambda E, H, p: np.array([function(name, E, H, p) for name in SMOOTH])
 
 
 def divergences(E, H, p):
     q = onp.exp(-E) / onp.sum(onp.exp(-E))
-    return onp.array([f_divergence(name, p, q) for name in NAMES])
+    return onp.array([f_divergence(name, p, q) for name in SMOOTH])
 
 
 def value_and_supremum(L):
     """L at H, and minus L at log(p Z): at most D_f, and at most -D_f."""
     def values(E, H, p):
         best = onp.log(p * onp.sum(onp.exp(-E)))
-        return onp.concatenate([[L(name, E, H, p) for name in NAMES], [-L(name, E, best, p) for name in NAMES]])
+        return onp.concatenate([[L(name, E, H, p) for name in SMOOTH], [-L(name, E, best, p) for name in SMOOTH]])
     return values
 
 
@@ -96,7 +94,7 @@ def written_out(name, E, H, p, exponent=lambda E, H: H + E, swap=False, T=lambda
 def named_tables_case(seed):
     """As tables_case without H, one generator for each instance."""
     c = tables_case(seed)
-    return {"E": c["E"], "p": c["p"], "name": NAMES[seed % len(NAMES)]}
+    return {"E": c["E"], "p": c["p"], "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 def lost_state_case(seed):
@@ -137,7 +135,7 @@ def slopes_at(pair):
     def slopes(p, c, other):
         E, H = pair(p, c, other)
         found = []
-        for name in NAMES:
+        for name in SMOOTH:
             value, slope = value_and_grad(lambda pair: objective(pair[0], pair[1], p, name))(onp.stack([E, H]))
             found.append(onp.append(slope, value))
         return onp.concatenate(found)

@@ -20,11 +20,9 @@ from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, converges_to, equals
-from refdgm.divergences import F_DIVERGENCES, named
+from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import energy, grad_energy, law, law_of, random_case
 from refdgm.numerics import all_tuples, weighted_sum
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 class Samples(NamedTuple):
@@ -98,7 +96,7 @@ def draws_case(seed, S=4):
     """A model E_theta, another net H_omega with a unit fewer, a data law; one generator for each instance."""
     c, other = random_case(seed, S), random_case(seed + 1000, S, d=2)
     return {"theta": c["theta"], "s": c["s"], "omega": other["theta"], "t": other["s"], "p": c["p"],
-            "name": NAMES[seed % len(NAMES)]}
+            "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 def H_of(omega, t):
@@ -185,7 +183,7 @@ def unbiased_on_batch(theta, s, omega, t, p, name, data, model):
 def start_case(seed, S=4):
     """A start near the uniform law, H near its best; no state is rare, so that a few steps show the end."""
     rng = onp.random.default_rng([seed, 102])
-    E, name = 0.3 * rng.normal(size=S), NAMES[seed % len(NAMES)]
+    E, name = 0.3 * rng.normal(size=S), SMOOTH[seed % len(SMOOTH)]
     p = (rng.dirichlet(onp.full(S, 3.0)) + 1 / S) / 2
     H = onp.log(p * onp.sum(onp.exp(-E))) + 0.2 * rng.normal(size=S)
     return {"E": E, "H": H, "p": p, "name": name, "eta": float(1.5 / F_DIVERGENCES[name].second(1.0))}

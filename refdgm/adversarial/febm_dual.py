@@ -20,11 +20,9 @@ from autograd import grad, jacobian
 
 from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, equals, has_order, is_gradient_of
-from refdgm.divergences import F_DIVERGENCES, named
+from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import grad_energy, law, random_case
 from refdgm.numerics import all_tuples, gaussian_log_prob, trapezoid, weighted_sum
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def value(p, q, T, name):
@@ -52,7 +50,7 @@ def plug_in(dE, F):
 # ---- claims ---------------------------------------------------------------------------
 
 def named_case(seed):
-    return {**random_case(seed), "name": NAMES[seed % len(NAMES)]}
+    return {**random_case(seed), "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 def divergence(theta, s, p, name):
@@ -71,8 +69,8 @@ def gradient_at_optimum(T=lambda d, p, q: d.derivative(p / q), of=lambda p, q: q
 def rewards_case(seed):
     """A model and a fixed reward f*(T) for each generator, T = f'(r) at random."""
     c = random_case(seed)
-    r = onp.exp(onp.random.default_rng([seed, 81]).normal(size=(len(NAMES), len(c["p"]))))
-    F = [F_DIVERGENCES[name].conjugate(F_DIVERGENCES[name].derivative(row)) for name, row in zip(NAMES, r)]
+    r = onp.exp(onp.random.default_rng([seed, 81]).normal(size=(len(SMOOTH), len(c["p"]))))
+    F = [F_DIVERGENCES[name].conjugate(F_DIVERGENCES[name].derivative(row)) for name, row in zip(SMOOTH, r)]
     return {"theta": c["theta"], "s": c["s"], "F": onp.array(F)}
 
 

@@ -17,10 +17,8 @@ import numpy as onp
 from autograd import jacobian
 
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
-from refdgm.divergences import F_DIVERGENCES, named
+from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import contrast, energy, grad_energy, law_of, log_partition, random_case
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def slope_on_data(E, H, name):
@@ -52,7 +50,7 @@ def game_case(seed, S=6):
     """A model E_theta, another net H_omega with a unit fewer, a data law; one generator for each instance."""
     c, other = random_case(seed, S), random_case(seed + 1000, S, d=2)
     return {"theta": c["theta"], "s": c["s"], "omega": other["theta"], "t": other["s"], "p": c["p"],
-            "name": NAMES[seed % len(NAMES)]}
+            "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 def on_game(gradient):
@@ -112,7 +110,7 @@ def at_best_H(gradient=grad_theta, H=lambda E, p: np.log(p) + log_partition(E)):
     """The gradient at H = log(p Z), for every generator, and for KL once more."""
     def gradients(theta, s, p):
         E, dE = energy(theta, s), grad_energy(theta, s)
-        return onp.array([gradient(E, H(E, p), dE, p, name) for name in (*NAMES, "kl")])
+        return onp.array([gradient(E, H(E, p), dE, p, name) for name in (*SMOOTH, "kl")])
     return gradients
 
 
@@ -120,7 +118,7 @@ def gradients_of_divergences(theta, s, p):
     """The oracle: autograd of every D_f(p||q_theta); and E_p[dE] - E_q[dE], Eq. 8."""
     def divergences(theta):
         q = law_of(energy(theta, s))
-        return np.array([np.sum(q * F_DIVERGENCES[name].f(p / q)) for name in NAMES])
+        return np.array([np.sum(q * F_DIVERGENCES[name].f(p / q)) for name in SMOOTH])
     eq_8 = contrast(grad_energy(theta, s), p, law_of(energy(theta, s)))
     return onp.concatenate([jacobian(divergences)(theta), eq_8[None]])
 

@@ -16,10 +16,8 @@ from autograd import grad
 from autograd.tracer import getval
 
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
-from refdgm.divergences import F_DIVERGENCES, f_divergence, named
+from refdgm.divergences import f_divergence, F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import energy, grad_energy, law, log_law, log_partition, random_case, score
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def grad_divergence(theta, s, p, name):
@@ -45,7 +43,7 @@ def grad_reverse_kl(theta, s, p):
 
 def named_case(seed):
     """random_case, with one generator for each instance."""
-    return {**random_case(seed), "name": NAMES[seed % len(NAMES)]}
+    return {**random_case(seed), "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 def by_sum(theta, s, p, name):
@@ -90,7 +88,7 @@ CLAIMS = [
            "D_f is maximised": lambda **c: -grad_divergence(**c)}),
     Claim("yu2020.sec3.1.1.klonly", bend(lambda u: 3 * u * np.log(u) + 2 * (u - 1)),
           vanishes(size_of_gradient, two_data_laws, method="autodiff"),
-          {f"{name} qualifies, too": bend(F_DIVERGENCES[name].f) for name in NAMES[1:]}),
+          {f"{name} qualifies, too": bend(F_DIVERGENCES[name].f) for name in SMOOTH[1:]}),
     Claim("yu2020.eq10", lambda theta, s, p: f_divergence("reverse kl", p, law(theta, s)),
           equals(by_energies, random_case),
           {"E_p[log q/p]": lambda theta, s, p: np.sum(p * np.log(law(theta, s) / p)),

@@ -12,9 +12,7 @@ Shapes: u, t (n,), one number for each point; one row for each generator.
 import numpy as np
 
 from refdgm.checking import Claim, equals, is_at_most
-from refdgm.divergences import F_DIVERGENCES
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
+from refdgm.divergences import F_DIVERGENCES, SMOOTH
 
 
 def supremum(g, n, low=-12.0, high=12.0, points=121, rounds=6):
@@ -46,7 +44,7 @@ def biconjugate(conjugate, slope, u):
 
 def each(function):
     """function(generator, **case) of every generator, as one array."""
-    return lambda **case: np.array([function(F_DIVERGENCES[name], **case) for name in NAMES])
+    return lambda **case: np.array([function(F_DIVERGENCES[name], **case) for name in SMOOTH])
 
 
 def slopes_case(seed):
@@ -60,7 +58,7 @@ def conjugates(form=lambda d, t: d.conjugate(t)):
 
 
 def smooth_case(seed):
-    return {**slopes_case(seed), "generators": [F_DIVERGENCES[name] for name in NAMES]}
+    return {**slopes_case(seed), "generators": [F_DIVERGENCES[name] for name in SMOOTH]}
 
 
 def two_wells_case(seed):
@@ -80,7 +78,7 @@ def supporting_lines(slope):
     """f(u) + z (y - u) for every u and y, the line with slope z through the graph of f; a kink in the last row."""
     def lines(u):
         smooth = [d.f(u)[:, None] + slope(d.derivative, u)[:, None] * (Y - u[:, None])
-                  for d in map(F_DIVERGENCES.get, NAMES)]
+                  for d in map(F_DIVERGENCES.get, SMOOTH)]
         return np.array([*smooth, slope(lambda one: np.array([-0.5, -0.1, 0.3, 0.5]), 1 + 0 * u)[:, None] * (Y - 1)])
     return lines
 
@@ -90,7 +88,7 @@ Y = np.exp(np.linspace(-4, 3, 29))
 
 def graphs(u):
     """f(y) for every y; total variation has a kink at 1, where every slope in [-1/2, 1/2] is a subgradient."""
-    return np.array([np.tile(F_DIVERGENCES[name].f(Y), (len(u), 1)) for name in (*NAMES, "total variation")])
+    return np.array([np.tile(F_DIVERGENCES[name].f(Y), (len(u), 1)) for name in (*SMOOTH, "total variation")])
 
 
 CLAIMS = [

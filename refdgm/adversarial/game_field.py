@@ -15,11 +15,9 @@ from autograd import grad
 from autograd import jacobian as autograd_jacobian
 
 from refdgm.checking import GRADIENT, Claim, equals, is_at_least
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import (blocks, covariance, gradients, jacobian, mean, outer, random_game,
                                        random_gradients, second_moment, validate, value)
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def field(theta, omega, game, name):
@@ -65,7 +63,7 @@ def block_of(rows, columns, sign):
 # ---- claims ---------------------------------------------------------------------------
 
 def equilibrium_case(seed):
-    return {**random_game(seed), "name": NAMES[seed % len(NAMES)]}
+    return {**random_game(seed), "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 def away_case(seed):
@@ -111,7 +109,7 @@ def matched_case(seed):
     """H is minus the energy's network: the same features, the same parameters, so H + E = 0 and dH = -dE."""
     rng, case = onp.random.default_rng([seed, 56]), random_game(seed)
     return {"theta": case["theta"], "game": {"s": case["game"]["s"], "p": case["game"]["p"]},
-            "name": NAMES[seed % len(NAMES)], "x": rng.uniform(0.2, 3.0, size=5)}
+            "name": SMOOTH[seed % len(SMOOTH)], "x": rng.uniform(0.2, 3.0, size=5)}
 
 
 def matched_polynomial(theta, game, name, x):

@@ -118,7 +118,8 @@ CLAIMS = [
            "the weights exchanged": lambda target: np.array([1.0, *moments({**target, "w": target["w"][::-1]})]),
            "the spread of the means forgotten": lambda target: np.array([1.0, moments(target)[0], np.sqrt(
                target["w"] @ target["std"]**2)])}),
-    Claim("yu2020.sec6.1.optimum", optimal_for(), equals(searched, named_case, rtol=1e-7, method="optimisation"),
+    Claim("yu2020.sec6.1.optimum", optimal_for(),
+          equals(searched, named_case, rtol=1e-7, method="optimisation")._replace(kind="optimum"),
           {"the target's moments for every f": lambda target, name: moments(target),
            "D_f(q||p)": optimal_for(opposite),
            "sigma^2 for sigma": lambda target, name: optimal_for()(target, name)**[1, 2],

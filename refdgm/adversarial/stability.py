@@ -16,10 +16,8 @@ Everything comes in batches of n random models; see models/energy_game.py.
 import numpy as np
 
 from refdgm.checking import ROUNDING, Claim, converges_to, equals, is_at_least, is_ordered, is_stable, tends_to
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import Blocks, blocks, gradients, jacobian, random_gradients, stable_game
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def game_jacobian(p, dE, dH, curvature):
@@ -180,7 +178,7 @@ def fixed_f(second):
 def any_f(seed):
     """Curvatures f''(1) of the table."""
     case = definite()(seed)
-    return {**case, "curvature": np.array([F_DIVERGENCES[NAMES[(seed + i) % 6]].second(1.0) for i in range(8)])}
+    return {**case, "curvature": np.array([F_DIVERGENCES[SMOOTH[(seed + i) % 6]].second(1.0) for i in range(8)])}
 
 
 def one_jacobian(seed):
@@ -202,7 +200,7 @@ def near_case(seed):
     case, rng = stable_game(seed), np.random.default_rng([seed, 59])
     z = np.concatenate([case["theta"], case["omega"]])
     off = rng.normal(size=len(z))
-    return {**case, "name": NAMES[seed % len(NAMES)], "start": z + 0.01 * off / np.linalg.norm(off)}
+    return {**case, "name": SMOOTH[seed % len(SMOOTH)], "start": z + 0.01 * off / np.linalg.norm(off)}
 
 
 def flow_with(theta_sign, omega_sign):

@@ -3,15 +3,13 @@ r"""f-divergences and the variational bound on them (yu2020 Sec. 2.1).
     Sec. 2.1   D_f(P||Q) = E_q[f(p/q)],   f convex, f(1) = 0;   infinite where p = 0 < q and f(0) = inf
     Lemma 1    D_f(P||Q) = sup_T E_p[T] - E_q[f*(T)],   attained at T = f'(p/q)
 
-Shapes: p, q (n,); one number for each generator of NAMES.
+Shapes: p, q (n,); one number for each generator of SMOOTH.
 """
 import numpy as np
 
 from refdgm.checking import Claim, equals, is_at_least, is_at_most
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence
+from refdgm.divergences import f_bound, f_divergence, F_DIVERGENCES, SMOOTH
 from refdgm.numerics import kl
-
-NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger", "pearson", "neyman")     # smooth, f(1) = 0
 
 
 def f_divergence_of(f, p, q):
@@ -29,7 +27,7 @@ def pair_case(seed, n=6):
 
 def each(function):
     """function(generator, **case) of every generator, as one array."""
-    return lambda **case: np.array([function(F_DIVERGENCES[name], **case) for name in NAMES])
+    return lambda **case: np.array([function(F_DIVERGENCES[name], **case) for name in SMOOTH])
 
 
 def textbook_forms(p, q):
@@ -41,7 +39,7 @@ def textbook_forms(p, q):
 
 def generators_case(seed):
     """Strictly convex generators, and f = (u - 1)^2 / 2 + 3 (u - 1), whose linear term does not count."""
-    return {**pair_case(seed), "generators": [*(F_DIVERGENCES[name].f for name in NAMES),
+    return {**pair_case(seed), "generators": [*(F_DIVERGENCES[name].f for name in SMOOTH),
                                            lambda u: (u - 1)**2 / 2 + 3 * (u - 1)]}
 
 
@@ -85,8 +83,8 @@ def test_functions_case(seed):
 
 def value_and_optimum(bound):
     """The bound at T = f'(r), and minus the bound at T = f'(p/q): at most D_f, and -D_f."""
-    return lambda p, q, r: np.concatenate([[bound(name, p, q, r) for name in NAMES],
-                                           [-bound(name, p, q, p / q) for name in NAMES]])
+    return lambda p, q, r: np.concatenate([[bound(name, p, q, r) for name in SMOOTH],
+                                           [-bound(name, p, q, p / q) for name in SMOOTH]])
 
 
 def lemma_1(name, p, q, r):
@@ -94,7 +92,7 @@ def lemma_1(name, p, q, r):
 
 
 def f_divergences(p, q, r):
-    D = np.array([f_divergence(name, p, q) for name in NAMES])
+    D = np.array([f_divergence(name, p, q) for name in SMOOTH])
     return np.concatenate([D, -D])
 
 
