@@ -12,14 +12,14 @@ takes another $f$; all expectations are sums over six states.
 import autograd.numpy as np
 import numpy as onp
 
-from refdgm.adversarial.febm import NAMES, best_H, gap, objective, ratio, tables_case
+from refdgm.adversarial.febm import SMOOTH, best_H, gap, objective, ratio, tables_case
 from refdgm.derivation import at_least, derivation, equals, mistake, start
 from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence
 from refdgm.models.energy import law_of
 
 
 def case(seed):
-    return {**tables_case(seed), "name": NAMES[seed % len(NAMES)]}
+    return {**tables_case(seed), "name": SMOOTH[seed % len(SMOOTH)]}
 
 
 @derivation(case)

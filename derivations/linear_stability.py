@@ -11,14 +11,15 @@ destroys what the flow promises, the sooner the faster the game rotates.
 """
 import numpy as np
 
-from refdgm.adversarial import stability
+from refdgm.adversarial import game_dynamics
+from refdgm.adversarial.stability import smallest
 from refdgm.derivation import approaches, at_most, derivation, equals, mistake, start
-from refdgm.models.energy_game import blocks, jacobian
+from refdgm.models.energy_game import blocks, definite, jacobian
 
 
 def one_game(seed):
     """The blocks of one game, that with the best conditioned J of 20 with a definite K_EE, and a displacement z."""
-    case, rng = stability.definite(20)(seed), np.random.default_rng([seed, 71])
+    case, rng = definite(20)(seed), np.random.default_rng([seed, 71])
     def condition(i): return np.linalg.cond(jacobian(blocks(case["p"][i], case["dE"][i], case["dH"][i]), 1.0))
     best = min(range(20), key=condition)
     return {"K": blocks(case["p"][best], case["dE"][best], case["dH"][best]), "k": case["curvature"][best],
@@ -42,13 +43,13 @@ def rates(K, k, z):
     """In the long run the largest real part is the rate, for the flow and for small steps of both kinds."""
     J, d = jacobian(K, k), len(K.EE)
 
-    yield start(r"\alpha = \max \mathrm{Re}\, \lambda(J)", stability.spectral_abscissa(J), claim="yu2020.thm5.rate")
+    yield start(r"\alpha = \max \mathrm{Re}\, \lambda(J)", game_dynamics.spectral_abscissa(J), claim="yu2020.thm5.rate")
 
     yield approaches(r"\tfrac1t \log \lVert e^{Jt} \rVert,\ t \to \infty",
-                     [stability.log_growth(J, t) for t in (1.0, 2.0**12, 2.0**34)],
+                     [game_dynamics.log_growth(J, t) for t in (1.0, 2.0**12, 2.0**34)],
                      because="Gelfand: the eigenvectors' share is a constant, and vanishes like 1/t")
 
-    yield mistake(r"\log \lVert e^J \rVert", stability.log_growth(J, 1.0),
+    yield mistake(r"\log \lVert e^J \rVert", game_dynamics.log_growth(J, 1.0),
                   because="after a finite time the eigenvectors count, too", claim="yu2020.thm5.rate")
 
     steps = 10.0**-np.array([0, 4, 7])
@@ -77,7 +78,7 @@ def no_transient(K, k, z):
 
     yield equals(r"\tfrac12 z^\top (J + J^\top) z", np.sum(np.linalg.eigh((J + J.T) / 2)[0]
                                                          * (np.linalg.eigh((J + J.T) / 2)[1].T @ z)**2),
-                 because="a quadratic form sees the symmetric part only; here in its own axes")
+                 because="a quadratic form sees the symmetric part only; summed along its axes")
 
     yield equals(r"-f''(1) \left(a^\top K_{EE} a + b^\top K_{HH} b\right)", -k * (a @ K.EE @ a + b @ K.HH @ b),
                  because="the off-diagonal blocks are opposite: they turn z and do not stretch it")
@@ -87,19 +88,19 @@ def no_transient(K, k, z):
                   because="as if J were symmetric")
 
     yield at_most(r"-f''(1) \min\left(\underline\lambda(K_{EE}),\ \underline\lambda(K_{HH})\right) \lvert z \rvert^2",
-                  -k * min(stability.smallest(K.EE), stability.smallest(K.HH)) * (z @ z),
+                  -k * min(smallest(K.EE), smallest(K.HH)) * (z @ z),
                   because="Rayleigh, for each player: negative where both blocks are definite")
 
-    yield mistake(r"\alpha \lvert z \rvert^2", stability.spectral_abscissa(J) * (z @ z),
+    yield mistake(r"\alpha \lvert z \rvert^2", game_dynamics.spectral_abscissa(J) * (z @ z),
                   because="that rate holds along one eigenvector, in the long run", claim="yu2020.thm5.rate")
 
 
-@derivation(stability.oscillating)
+@derivation(game_dynamics.oscillating)
 def largest_step(J):
     """Simultaneous steps converge up to the least 2 |Re lambda| / |lambda|^2, and no further."""
     eigenvalues = np.linalg.eigvals(J)
 
-    yield start(r"\sup \{\eta : \rho(I + \eta J) < 1\}", stability.step_by_bisection(J), claim="yu2020.fn3")
+    yield start(r"\sup \{\eta : \rho(I + \eta J) < 1\}", game_dynamics.step_by_bisection(J), claim="yu2020.fn3")
 
     roots = [max(np.roots([abs(value)**2, 2 * value.real, 0.0]).real) for value in eigenvalues]
     yield equals(r"\min_\lambda \{\eta > 0 : 1 + 2 \eta\, \mathrm{Re}\, \lambda + \eta^2 |\lambda|^2 = 1\}", min(roots),

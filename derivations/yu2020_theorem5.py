@@ -13,13 +13,14 @@ import numpy as np
 
 from refdgm.adversarial import stability
 from refdgm.derivation import at_most, derivation, equals, mistake, start
-from refdgm.models.energy_game import blocks, covariance, jacobian, mean, mean_in_covariances, random_gradients
+from refdgm.models.energy_game import (blocks, covariance, definite, jacobian, mean, mean_in_covariances,
+                                       random_gradients)
 
 
 def one_model(kind, wanted=lambda K, values: True, d=2, e=3):
     """A case with one random model, K_EE definite, that has an eigenvalue of the kind wanted."""
     def case(seed):
-        many = stability.definite(60, kind, d, e)(seed)
+        many = definite(60, kind, d, e)(seed)
         for p, dE, dH, k in zip(many["p"], many["dE"], many["dH"], many["curvature"]):
             K = blocks(p, dE, dH)
             if wanted(K, np.linalg.eigvals(jacobian(K, 1.0))):

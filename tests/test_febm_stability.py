@@ -27,14 +27,14 @@ def test_an_equilibrium_is_one():
 
 def test_the_printed_bound_holds_for_one_parameter():
     for seed in range(20):
-        case = stability.definite(40, "real", d=1)(seed)
+        case = energy_game.definite(40, "real", d=1)(seed)
         K = energy_game.blocks(case["p"], case["dE"], case["dH"])
         bound = stability.printed_real_bound(K, case["curvature"])
         assert np.all(bound < 0) and np.all(stability.largest_real_part("real")(**case) < bound)
 
 
 def test_a_singular_curvature_does_not_move():
-    case = stability.definite()(0)
+    case = energy_game.definite()(0)
     assert not np.any(stability.game_jacobian(**{**case, "curvature": np.zeros(8)}))
 
 

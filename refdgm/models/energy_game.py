@@ -140,6 +140,24 @@ def random_gradients(seed, off, n=6, S=7, d=2, e=3):
             "curvature": rng.uniform(0.2, 3.0, size=n)}
 
 
+def random_models(seed, off, n=8, kind=None, d=2, e=3, weak_H=1.0):
+    """n such models, dH times weak_H; with `kind` only those with an eigenvalue that is "real", or "complex"."""
+    case = random_gradients(seed, off, n, d=d, e=e)
+    case["dH"] = weak_H * case["dH"]
+    if kind is not None:
+        J = jacobian(blocks(case["p"], case["dE"], case["dH"]), case["curvature"])
+        keep = onp.any((onp.linalg.eigvals(J).imag == 0) == (kind == "real"), axis=-1)
+        case = {name: array[keep] for name, array in case.items()}
+    return case
+
+
+def definite(n=8, kind=None, d=2, e=3):
+    """seed -> random models in which K_EE is positive definite."""
+    def case(seed):
+        return random_models(seed, onp.random.default_rng([seed, 57]).uniform(0.3, 0.95, size=n), n, kind, d, e)
+    return case
+
+
 def validate(theta, omega, game):
     """Raise ValueError, saying which, if a player or a table of the game has a wrong shape or is not finite."""
     S, d = valid.matrix("game", game, "s")
