@@ -69,6 +69,9 @@ def parser():
 def main(argv=None):
     """Run the command line -> exit status."""
     arguments = parser().parse_args(argv)
+    # The matrices are small: threads of BLAS cost more than they bring, most of all beside --jobs or other programs.
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
         return arguments.run(arguments)
     except ValueError as error:
