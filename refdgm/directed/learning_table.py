@@ -137,7 +137,7 @@ ROWS = {"V-LB": elbo, "IW-LB": iw_bound,
         "F": game}
 
 
-def log_resampled(theta, phi, K, at, **_):
+def log_resampled(K, at, **_):
     """log r_K(h|x) at the parameters `at`: p(x, h) E[1 / p_hat], the mean over the other K - 1 draws."""
     joint, q = onp.exp(log_joint(at["theta"])), onp.exp(log_q(at["phi"]))
     w, others = joint / q, all_tuples(q.shape[1], K - 1)
