@@ -264,8 +264,8 @@ def show(case, indent="    "):
         elif isinstance(leaf, np.ndarray):
             if _kind(key, leaf) == "log law":
                 name, leaf = f"exp({name})", np.exp(leaf)
-            text = np.array2string(np.round(leaf, 4) + 0.0, separator=",", threshold=60,
-                                   formatter={"float": "{:.4g}".format})
+            rounded = np.round(leaf, 4) + 0.0 if leaf.dtype.kind == "f" else leaf
+            text = np.array2string(rounded, separator=",", threshold=60, formatter={"float": "{:.4g}".format})
             lines.append(f"{indent}{name} = " + " ".join(text.split()).replace("[ ", "[").replace(",", ", ").replace(
                 ",  ", ", "))
         elif isinstance(leaf, (int, float, np.number)):

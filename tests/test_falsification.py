@@ -14,7 +14,7 @@ def test_a_counter_example_is_found(id):
     """For every printed form that is wrong, and for every condition that is left out."""
     for form, formula, check, expected in falsification.forms(ledger.claims()[id]):
         if expected:
-            attack = falsification.attack(form, formula, check)
+            attack = falsification.attack(form, formula, check, seconds=10.0)
             assert attack.found, f"{id}, {form}: {attack.measured} after {attack.evaluations} evaluations"
 
 

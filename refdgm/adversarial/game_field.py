@@ -169,7 +169,7 @@ CLAIMS = [
           {"the outer product three times": smallest_eigenvalue(minus_means(3)),
            "the outer product first": smallest_eigenvalue(lambda p, dE: -minus_means(2)(p, dE)),
            "under a uniform p": smallest_eigenvalue(lambda p, dE: minus_means(2)(onp.full(p.shape, 1 / 7), dE))},
-          without=is_at_least(lambda p, dE, **_: onp.zeros(len(p)), criterion_case(1.01, 2.0))),
+          without=is_at_least(lambda p, dE, **_: onp.zeros(len(p)), criterion_case(1.01, 2.0)), typical=True),
     Claim("yu2020.thm5.matched", polynomial_of(covariance),
           equals(matched_polynomial, matched_case, rtol=GRADIENT, method="autodiff"),
           {"-f''(1) K_EE, each twice": polynomial_of(minus_means(2)),

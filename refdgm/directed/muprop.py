@@ -163,5 +163,5 @@ CLAIMS = [
           {"no baseline": spreads(nvil=lambda theta, phi, X: 0.0, muprop=with_signal(log_weights)),
            "the baseline added": spreads(nvil=lambda theta, phi, X: -optimal_baseline(theta, phi, X)),
            "MuProp's baseline added": spreads(muprop=with_signal(
-               lambda t, p, x, h: log_weights(t, p, x, h) + taylor(t, p, x, h), slope_at_the_mean))}),
+               lambda t, p, x, h: log_weights(t, p, x, h) + taylor(t, p, x, h), slope_at_the_mean))}, typical=True),
 ]
