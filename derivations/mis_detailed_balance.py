@@ -13,7 +13,7 @@ import numpy as np
 from refdgm.derivation import derivation, equals, mistake, start
 from refdgm.directed import jsa_chain
 from refdgm.models.finite_chain import stationary_law
-from refdgm.numerics import all_tuples, log_softmax, softmax
+from refdgm.numerics import log_softmax, softmax
 from refdgm.samplers import independence
 
 
@@ -108,20 +108,12 @@ def the_index_that_stays(log_joint, log_q):
     kept = jsa_chain.jsa_chain(log_joint, log_q, a_rejection="keeps k")
 
     yield start(r"\mu = \mu K_{\text{keep}}", stationary_law(kept), because="the stationary law, from the matrix",
-                claim="ou2018.mis")
+                claim="ou2018.x_mis_keep")
 
     yield equals(r"\prod_j p(h_j|x_j)\, \frac{A_k(h_k)}{\sum_j A_j(h_j)}, \quad"
                  r" A_k(h) = \sum_{h'} q(h'|x_k) \min\{1, w(h'|x_k) / w(h|x_k)\}",
-                 _law_of_kept_index(softmax(log_joint), np.exp(log_q)),
+                 jsa_chain.law_of_kept_index(log_joint, log_q),
                  because="codes move as before; z is entered with rate A_k / n and left with the mean of all A_j")
 
     yield mistake(r"\tfrac1n \prod_j p(h_j|x_j)", jsa_chain.target(log_joint),
                   because="k is uniform only where every code has the same acceptance rate")
-
-
-def _law_of_kept_index(posterior, q):
-    n, m = q.shape
-    w, codes = posterior / q, all_tuples(m, n)
-    rate = np.sum(q[:, None, :] * np.minimum(1, w[:, None, :] / w[:, :, None]), axis=-1)       # A_k(h): (n, m)
-    A = rate[np.arange(n), codes].T                                                            # at each z: (n, m^n)
-    return (np.prod(posterior[np.arange(n), codes], axis=-1) * A / np.sum(A, axis=0)).ravel()

@@ -62,6 +62,19 @@ def joint_chain(log_joint, log_q, p_data):
     return independence.transition_matrix((log_joint - log_q).ravel(), proposal.ravel())
 
 
+def law_of_kept_index(log_joint, log_q):
+    """prod_j p(h_j|x_j) A_k(h_k) / sum_j A_j(h_j), where a rejection keeps k; A_k(h) is the chance of leaving h at k.
+
+    The right weight at the proposed index, but k kept on a rejection: the codes move as they should, and z is entered
+    at the rate A_k / n.  (n, m), (n, m) -> (n m^n,)
+    """
+    n, m = log_q.shape
+    codes, log_w = all_tuples(m, n), log_softmax(log_joint) - log_q
+    rate = np.sum(np.exp(log_q)[:, None, :] * independence.acceptance(log_w[:, None, :], log_w[:, :, None]), axis=-1)
+    A = rate[np.arange(n), codes].T                                         # at each z: (n, m^n)
+    return (np.exp(np.sum(log_softmax(log_joint)[np.arange(n), codes], axis=-1)) * A / np.sum(A, axis=0)).ravel()
+
+
 def random_case(seed, n=3, m=3):
     """log p(x_k, h) and log q(h|x_k) for n observations with m latent states each."""
     rng = np.random.default_rng(seed)
@@ -113,6 +126,11 @@ def tempered_by_p_x(log_joint, log_q, p_data):
     return (law / np.sum(law)).ravel()
 
 
+def mean_rates(log_joint, log_q):
+    """How often each k is seen where a rejection keeps k, codes averaged over.  -> (n,), sums to one"""
+    return law_of_kept_index(log_joint, log_q).reshape(len(log_q), -1).sum(axis=1)
+
+
 CLAIMS = [
     Claim("ou2018.mis", jsa_chain, leaves_invariant(target, random_case),
           {"a rejection keeps the old k": lambda **c: jsa_chain(**c, a_rejection="keeps k"),
@@ -121,6 +139,13 @@ CLAIMS = [
            "no accept/reject": lambda log_joint, log_q: transition_matrix(0 * log_q, log_q),
            "weights q/p": lambda log_joint, log_q: transition_matrix(log_q - log_joint, log_q)},
           printed=literal_chain),
+    Claim("ou2018.x_mis_keep", law_of_kept_index,
+          equals(lambda **c: stationary_law(jsa_chain(**c, a_rejection="keeps k")), random_case, method="matrix"),
+          {"the target: k uniform": target,
+           "k at its mean rate, whatever the codes": lambda log_joint, log_q: target(log_joint) * np.repeat(
+               len(log_q) * mean_rates(log_joint, log_q), log_q.shape[1] ** len(log_q)),
+           "proposals taken for uniform ones": lambda log_joint, log_q: law_of_kept_index(log_joint, 0 * log_q - np.log(
+               log_q.shape[1]))}),
     Claim("ou2018.fn11.cancel", log_weight_ratio, equals(exact_ratio, ratio_case),
           {"p(x) cancels in w(z) itself": lambda log_joint, log_q, new, old: log_joint[new] - log_q[new],
            "inverted": lambda log_joint, log_q, new, old: log_weight_ratio(log_joint, log_q, old, new),

@@ -14,7 +14,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
-from refdgm.checking import Claim, equals, is_gradient_of
+from refdgm.checking import Claim, equals, is_gradient_of, vanishes
 from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_marginal, log_q, log_q_table, log_weights,
                                mean_over_draws, normalized_weights, posterior, random_case, score_phi, score_theta)
 from refdgm.numerics import log_mean_exp, softmax, weighted_sum
@@ -141,6 +141,12 @@ def scaled(factor, formula):
 def p_of_x(theta, x, **_): return np.exp(log_marginal(theta, x))
 
 
+def mean_size_of_score(theta, phi, x):
+    """The largest component of E_q |dlog q(h|x)/dphi|."""
+    sizes = mean_over_draws(lambda t, p, x, h: {k: onp.abs(v[:, 0]) for k, v in score_phi(p, x, h).items()}, 1)
+    return max(onp.max(leaf) for leaf in sizes(theta, phi, x).values())
+
+
 CLAIMS = [
     Claim("ou2018.eq19.chain", theta_chain,
           is_gradient_of(lambda theta, x, q: log_marginal(theta, x), "theta", covering_case),
@@ -166,6 +172,10 @@ CLAIMS = [
           {"also for K = 2": mean_over_draws(estimate_grad_theta, 2),
            "the likelihood's gradient": lambda theta, phi, x: grad(log_marginal)(theta, x),
            "weights not normalised": mean_over_draws(estimate_with(unnormalised_weights, theta_score), 1)}),
+    Claim("ou2018.x_eq21_k1", mean_over_draws(estimate_grad_phi, 1), vanishes(mean_size_of_score, random_case),
+          {"also for K = 2": mean_over_draws(estimate_grad_phi, 2),
+           "the gradient of the V-LB": lambda theta, phi, x: grad(elbo, 1)(theta, phi, x),
+           "the gradient of the inclusive KL": lambda theta, phi, x: grad(inclusive_kl, 1)(theta, phi, x)}),
     Claim("ou2018.eq21.grad", phi_chain, is_gradient_of(lambda **c: -inclusive_kl(**c), "phi", random_case),
           {"descending": scaled(lambda **_: -1.0, phi_chain),
            "no 1/p(x)": scaled(p_of_x, phi_chain),
