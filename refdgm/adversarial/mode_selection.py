@@ -148,10 +148,10 @@ CLAIMS = [
     Claim("lecture12.sec3.2_sharp", plausibility(inclusive_kl, mixture_kl), is_ordered(two_modes, method="quadrature"),
           {"the fit that covers is the sharper": plausibility(mixture_kl, inclusive_kl),
            "both are as sharp": plausibility(inclusive_kl, inclusive_kl)},
-          without=is_ordered(one_mode, method="quadrature")),
+          without=is_ordered(one_mode, method="quadrature"), typical=True),
     Claim("lecture12.sec3.3_cover", covered(mixture_kl, inclusive_kl), is_ordered(two_modes, method="quadrature"),
           {"the VAE selects, the GAN covers": covered(inclusive_kl, mixture_kl),
            "both select": covered(mixture_kl, exclusive_kl),
            "both cover": covered(inclusive_kl, inclusive_kl)},
-          without=is_ordered(one_mode, method="quadrature")),
+          without=is_ordered(one_mode, method="quadrature"), typical=True),
 ]
