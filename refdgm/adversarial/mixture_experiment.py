@@ -132,5 +132,6 @@ CLAIMS = [
     Claim("yu2020.fig1", widths(WIDENING), is_ordered(target_case, method="optimisation"),
           {"the other direction: D_f(q||p)": widths({name: opposite(f) for name, f in WIDENING.items()}),
            "KL seeks modes": widths(dict(reversed(WIDENING.items()))),
-           "every f selects the target's moments": widths({name: F_DIVERGENCES["kl"] for name in WIDENING})}),
+           "every f selects the target's moments": widths({name: F_DIVERGENCES["kl"] for name in WIDENING})},
+          typical=True),
 ]

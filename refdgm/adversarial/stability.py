@@ -126,7 +126,7 @@ CLAIMS = [
               lambda K, curvature: printed_real_bound(K, curvature, smallest_nonzero)),
            "without min K_HH": below_zero(without_dual),
            "min K_EE + min K_HH, as if complex": below_zero(complex_bound)},
-          printed=below_zero(printed_real_bound)),
+          printed=below_zero(printed_real_bound), typical=True),
     Claim("yu2020.thm5.complex", from_blocks(complex_bound),
           is_at_least(largest_real_part("complex"), complex_case, method="spectrum"),
           {"without 1/2": from_blocks(lambda K, curvature: 2 * complex_bound(K, curvature)),
