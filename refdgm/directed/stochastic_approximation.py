@@ -25,10 +25,11 @@ def mean_field(lam, s, r, s_data):
 
 
 def root(s, r, s_data):
-    """The lam with f(lam) = 0, by Newton's method on the concave log-likelihood.  -> (d,)"""
+    """The lam with f(lam) = 0, by Newton's method on the concave log-likelihood, steps of at most 1.  -> (d,)"""
     lam = np.zeros(s.shape[1])
-    for _ in range(20):
-        lam = lam + np.linalg.solve(fisher_information(lam, s, r), mean_field(lam, s, r, s_data))
+    for _ in range(30):
+        step = np.linalg.solve(fisher_information(lam, s, r), mean_field(lam, s, r, s_data))
+        lam = lam + step / max(1.0, np.linalg.norm(step))
     return lam
 
 

@@ -101,9 +101,9 @@ def strong_case(seed):
             "k": k}
 
 
-def twelve_machines(seed):
+def two_dozen_machines(seed):
     """A sample, so that its median is a steady number."""
-    return {"machines": [strong_case(12 * seed + i) for i in range(12)]}
+    return {"machines": [strong_case(24 * seed + i) for i in range(24)]}
 
 
 def reversed_case(seed):
@@ -212,7 +212,7 @@ CLAIMS = [
            "with a uniform prior": with_prior(lambda theta, data: 0 * data),
            "one step, however large k": lambda theta, data, k: ignored_term(theta, data, 1)}),
     Claim("bachman2015.sec5.4_descent", alignment(mean_update),
-          tends_to(lambda theta, data: onp.ones(2), gibbs.random_long_case, "k", (1, 64)),
+          tends_to(lambda theta, data: onp.ones(2), gibbs.random_long_case, "k", (1, 64), rtol=1e-10),
           {"descent is ascent": alignment(lambda theta, data, k: negative(mean_update(theta, data, k))),
            "the ignored term itself": alignment(ignored_term),
            "one step, however large k": alignment(lambda theta, data, k: mean_update(theta, data, 1))},
@@ -226,7 +226,7 @@ CLAIMS = [
            "the backward chain stays at q(x_k)": finite_and_limit(ratio_with_prior(log_q_k, log_q_k)),
            "equal at every k": finite_and_limit(lambda theta, data, k: onp.zeros((data.size, data.size)))}),
     Claim("bachman2015.eq45_size", relative_size(ignored_term),
-          is_at_least(lambda machines: onp.array([0.1, 0.01]), twelve_machines),
+          is_at_least(lambda machines: onp.array([0.1, 0.01]), two_dozen_machines),
           {"the RBM's marginal as the prior": relative_size(with_prior(lambda theta, data: onp.log(pi_of(theta)))),
            "a score without the ratio": relative_size(with_prior(lambda theta, data: onp.log(pi_of(theta)) - 1.0))}),
     Claim("bachman2015.eq45_policy", slope(), equals(along_ignored(policy_gradient), strong_case, method="autodiff"),
