@@ -25,8 +25,12 @@ def log_weights(params, X, eps):
     return vae.log_joint(params["theta"], x, h) - vae.log_q(params["phi"], x, h)
 
 
-def noise(K, n=49, reach=7.5):
-    """A grid of (eps_1..eps_K) and its probabilities: (n**K, K, 1), (n**K,)."""
+def noise(K, n=65, reach=7.5):
+    """A grid of (eps_1..eps_K) and its probabilities: (n**K, K, 1), (n**K,).
+
+    log (w_1 + w_2) is singular where log w_1 - log w_2 = i pi, and the nearer to the real axis the steeper log w is:
+    the step, not the reach, decides the error.
+    """
     eps, weight = trapezoid(-reach, reach, n)
     index = all_tuples(n, K)
     return eps[index][..., None], onp.prod((weight * onp.exp(-0.5 * (eps**2 + LOG_2PI)))[index], axis=-1)
@@ -40,7 +44,7 @@ def update(params, X, p_data, K, log_w=log_weights):
 
 # ---- claims ---------------------------------------------------------------------------
 
-def tables_over_h(params, X, n=161):
+def tables_over_h(params, X, n=201):
     """log p(x, h) and log q(h|x) for every x and h of a grid, and the grid's weights: (n, g), (n, g), (g,)."""
     h, weight = vae.latent_grid(n)
     x = X[:, None, :]
