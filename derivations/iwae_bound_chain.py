@@ -90,7 +90,7 @@ def laplace(p, q):
     yield at_least(r"0", 0.0, because="Jensen: E exp(-tw/K) is at least exp(-t E w / K)", claim="ou2018.eq15")
 
 
-@derivation(iwae_limit.random_case)
+@derivation(iwae_limit.seldom_case)
 def rate(p, q):
     """The gap of the bound falls like 1/K, with the variance of the weights in front."""
     w, total = p / q, np.sum(p)

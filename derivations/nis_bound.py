@@ -89,7 +89,7 @@ def kept_alone(log_p, log_q, k):
     yield at_most(r"\log p(x)", log_sum_exp(log_p), because="a KL divergence is not negative")
 
 
-@derivation(iwae_limit.random_case)
+@derivation(iwae_limit.seldom_case)
 def variance(p, q):
     """In the end the variance of the log-mean falls like 1/k."""
     w, total = p / q, np.sum(p)

@@ -37,7 +37,7 @@ def largest_step(J):
     return np.min(-2 * eigenvalues.real / np.abs(eigenvalues)**2)
 
 
-def flow(theta, omega, game, name, start, steps=60, field=lambda down, up: (-down, up)):
+def flow(theta, omega, game, name, start, steps=100, field=lambda down, up: (-down, up)):
     """The flow of Eq. 19 from near an equilibrium, by Runge-Kutta (yu2020 Sec. 4).  -> (steps + 1, d + e)"""
     f, d = F_DIVERGENCES[name], len(theta)
     h = 0.5 / f.second(1.0)
@@ -90,7 +90,11 @@ def oscillating(seed):
 
 
 def near_case(seed):
-    """A game with K_EE well inside of the definite matrices, and a start at distance 0.01 from its equilibrium."""
+    """A game with K_EE well inside of the definite matrices, and a start at distance 0.01 from its equilibrium.
+
+    J + J^T = -2 f''(1) diag(K_EE, K_HH), and no eigenvalue of the two blocks is below 0.15, so that the distance falls
+    at least as fast as exp(-0.15 f''(1) t): in 100 steps of 0.5 / f''(1) by a factor of 1800.
+    """
     case, rng = stable_game(seed), np.random.default_rng([seed, 59])
     z = np.concatenate([case["theta"], case["omega"]])
     off = rng.normal(size=len(z))

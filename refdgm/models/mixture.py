@@ -125,8 +125,12 @@ STATES = all_binary(3)[::-1]
 
 
 def target_case(seed):
-    """A target p*(x) over bits in which every dependence is present, and a decoder for it."""
-    p_star = onp.random.default_rng(seed).dirichlet(onp.full(len(STATES), 5.0))
+    """A target p*(x) over bits in which every dependence is present, and a decoder for it.
+
+    No state is rarer than 1/24: a rare one has a short stretch of z, and the rate shows only once the steps between
+    the stretches, of width 1/slope, are far shorter than these.
+    """
+    p_star = (2 * onp.random.default_rng(seed).dirichlet(onp.full(len(STATES), 5.0)) + 1 / len(STATES)) / 3
     return {"p_star": p_star, "decoder": stepwise(p_star)}
 
 
