@@ -46,11 +46,14 @@ def search_over_u(f, t):
 
 
 def search_over_t(d, u):
-    """sup_t tu - f*(t) over dom f*."""
+    """sup_t tu - f*(t) over dom f*: t from -4000 to 4000, or to the end of dom f*, for u from 1/2000 to 2000."""
+    bounded = d.slopes[1] < onp.inf
+
     def line(s):
-        t = in_domain(d, s)
-        return t * u[:, None] - d.conjugate(t)
-    low, high = (-60.0, 200.0) if d.slopes[1] == onp.inf else (-10.0, 30.0)
+        t = in_domain(d, s) if bounded else onp.sinh(s)
+        with onp.errstate(over="ignore", divide="ignore"):      # where f* overflows it is too large to matter
+            return t * u[:, None] - d.conjugate(t)
+    low, high = (-17.0, 30.0) if bounded else (-9.0, 9.0)
     return supremum(line, onp.full(u.shape, low), high)
 
 
