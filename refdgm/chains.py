@@ -1,0 +1,101 @@
+r"""Running many chains for a long time: burn-in, thinning, statistics in constant memory, Ctrl-C.
+
+A sampler has a state, a NamedTuple of arrays whose first axis counts chains and whose last field is a Stream, and
+a pure step. `drive` calls advance(state, n), n steps at once, as often as needed. Because every random number has an
+address, how the steps are cut into calls changes nothing.
+"""
+import sys
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refdgm import validation as valid
+
+CALL_SECONDS = 0.2          # an interrupt is seen after the call in progress; so calls are kept short
+
+
+class Run(NamedTuple):
+    """What a run gives back."""
+    state: Any              # after the last step; run on from here, or save it
+    kept: Any               # keep(state) every `thin` steps, stacked along a new first axis; None without keep
+    average: Any            # the mean of average(state) over the same steps; None without average
+    samples: int            # how many states were looked at
+    interrupted: bool       # whether Ctrl-C ended the run early
+
+
+def drive(state, advance, steps, *, burn_in=0, thin=1, keep=None, average=None, progress=False):
+    """Make burn_in + steps steps and look at the state after every `thin` of the last `steps`.
+
+    advance(state, n) -> state, n steps later. keep and average are functions of the state that give an array, or a
+    tuple or dict of arrays; keep's results are stored, average's only summed, so that memory does not grow with the
+    length of the run. progress=True writes a line on stderr. Ctrl-C ends the run and returns what there is.
+
+    Raises ValueError unless steps >= 1, burn_in >= 0 and thin >= 1 divides steps.
+    """
+    valid.count("steps", steps)
+    valid.count("burn_in", burn_in, 0)
+    valid.count("thin", thin)
+    valid.require(steps % thin == 0, f"thin must divide steps, but {steps} is not a multiple of {thin}.")
+    looks = steps // thin if keep or average else 1
+    clock = _Clock(burn_in + steps, progress)
+    kept, total, samples, interrupted = [], None, 0, False
+    try:
+        state = clock.advance(state, advance, burn_in)
+        for _ in range(looks):
+            state = clock.advance(state, advance, steps // looks)
+            samples += 1
+            if keep:
+                kept.append(_map(np.copy, keep(state)))
+            if average:
+                now = _map(lambda a: np.asarray(a, dtype=np.float64), average(state))
+                total = now if total is None else _map(np.add, total, now)
+    except KeyboardInterrupt:
+        state, interrupted = clock.latest, True
+        print(f"interrupted after {clock.done} of {clock.total} steps; what there is comes back.", file=sys.stderr)
+    clock.close()
+    return Run(state, _map(lambda *a: np.stack(a), *kept) if kept else None,
+               None if total is None else _map(lambda a: a / samples, total), samples, interrupted)
+
+
+class _Clock:
+    """Cuts an advance into calls of about CALL_SECONDS and says how far they are."""
+
+    def __init__(self, total, progress):
+        self.total, self.done, self.progress = total, 0, progress
+        self.at_once, self.start, self.latest, self.shown = 8, time.monotonic(), None, 0.0
+
+    def advance(self, state, advance, steps):
+        self.latest = state
+        while steps:
+            n = min(steps, self.at_once)
+            begin = time.monotonic()
+            self.latest = state = advance(state, n)
+            elapsed = time.monotonic() - begin
+            self.done, steps = self.done + n, steps - n
+            if n == self.at_once:
+                self.at_once = max(1, int(n * min(8, CALL_SECONDS / max(elapsed, 1e-9))))
+            if self.progress and time.monotonic() - self.shown > 0.2:
+                self.show()
+        return state
+
+    def show(self):
+        self.shown = time.monotonic()
+        left = (self.shown - self.start) * (self.total / self.done - 1)
+        print(f"\r{self.done} of {self.total} steps, {left:.0f} s left ", end="", file=sys.stderr, flush=True)
+
+    def close(self):
+        if self.progress and self.done:
+            self.show()
+            print(file=sys.stderr)
+
+
+def _map(f, *trees):
+    """f on the arrays of some tuples or dicts alike, or on the arrays themselves."""
+    first = trees[0]
+    if isinstance(first, dict):
+        return {name: f(*(tree[name] for tree in trees)) for name in first}
+    if isinstance(first, tuple):
+        leaves = [f(*leaves) for leaves in zip(*trees)]
+        return type(first)(*leaves) if hasattr(first, "_fields") else tuple(leaves)
+    return f(*trees)

@@ -1,0 +1,231 @@
+"""Compiling the kernels with numba: one place for how, and the functions that they share with NumPy.
+
+`compiled` compiles a kernel without the interpreter's lock and keeps it on disk; `in_threads` runs it on blocks of
+chains, one slice a thread. The functions of `elementary` and `streams` are compiled from the source that NumPy runs, so
+that both give the same numbers. Importing this module imports numba (0.3 s): samplers do so when they first run.
+"""
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import numba
+import numpy as np
+from llvmlite import binding, ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload
+
+from refdgm import elementary, streams
+from refdgm.streams import fires, philox
+
+HERE = Path(__file__).parent
+
+
+@cache
+def fingerprint():
+    """A hash of all source that a kernel may inline. numba itself looks only at the kernel's own file, so that an edit
+    of another one would leave the old code running."""
+    sources = [HERE / "elementary.py", HERE / "streams.py", HERE / "jit.py", *sorted((HERE / "kernels").glob("*.py"))]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def compiled(function):
+    """A kernel: compiled for each combination of argument types, kept on disk until any shared source changes.
+
+    No fast-math: a result is what NumPy's separate operations give, bit for bit.
+    """
+    kernel = numba.njit(function, nogil=True, error_model="numpy")
+    kernel.enable_caching()
+    kernel._cache._cache_file._source_stamp = fingerprint()
+    return kernel
+
+
+def shared(function, by_type=None):
+    """Let kernels call a plain Python function, compiled into them; `by_type` {dtype: function} chooses by the type of
+    its last argument. LLVM is told to inline: it must see a whole loop to run it on many chains at once."""
+    table = by_type and {numba.from_dtype(np.dtype(real)): f for real, f in by_type.items()}
+    choose = (lambda *arguments: table.get(arguments[-1])) if table else (lambda *arguments: function)
+    overload(function, strict=False, jit_options={"forceinline": True, "error_model": "numpy"})(choose)
+
+
+# ---- what NumPy and the kernels share -------------------------------------------------
+
+def _bitcast(to):
+    @intrinsic
+    def cast(typing, x):
+        return to(x), lambda context, builder, signature, arguments: builder.bitcast(
+            arguments[0], context.get_value_type(to))
+
+    return lambda x: cast(x)
+
+
+INTEGER = {types.float64: types.int64, types.float32: types.int32}
+REAL = {integer: real for real, integer in INTEGER.items()}
+overload(elementary.bits_of)(lambda x: _bitcast(INTEGER[x]))
+overload(elementary.from_bits)(lambda x: _bitcast(REAL[x]))
+
+for _i, _name in enumerate(elementary.Elementary._fields):
+    shared(getattr(elementary, _name), {real: functions[_i] for real, functions in elementary.FOR.items()})
+    for _functions in elementary.FOR.values():
+        shared(_functions[_i])
+for _function in (streams.philox, streams.long_uniform, streams.uniform64, streams.uniform32):
+    shared(_function)
+shared(streams.uniform, streams.UNIFORM)
+shared(streams.two_normals, streams.TWO_NORMALS)
+shared(streams.fires, streams.FIRES)
+
+
+# ---- threads --------------------------------------------------------------------------
+
+def cores():
+    """How many threads this process may use: NUMBA_NUM_THREADS where it is set, else the processor's."""
+    return numba.config.NUMBA_NUM_THREADS
+
+
+@cache
+def _pool(threads):
+    return ThreadPoolExecutor(threads, thread_name_prefix="refdgm")
+
+
+def in_threads(kernel, blocked, arguments, threads=None):
+    """Call kernel(*blocked, *arguments) on contiguous slices of the blocks, one a thread.
+
+    blocked: arrays whose first axis counts blocks of chains; the kernel works on them in place.
+    """
+    blocks = len(blocked[0])
+    threads = min(threads or cores(), blocks)
+    if threads == 1:
+        kernel(*blocked, *arguments)
+        return
+    edges = [blocks * i // threads for i in range(threads + 1)]
+    parts = [_pool(threads).submit(kernel, *(a[start:stop] for a in blocked), *arguments)
+             for start, stop in zip(edges, edges[1:])]
+    for part in parts:
+        part.result()
+
+
+def pack(x, lanes):
+    """Chains side by side: (C, n) -> (blocks, n, lanes), the last block filled up with copies of the last chain."""
+    blocks = -(-len(x) // lanes)
+    x = x[np.minimum(np.arange(blocks * lanes), len(x) - 1)]
+    return np.ascontiguousarray(np.swapaxes(x.reshape(blocks, lanes, -1), 1, 2))
+
+
+def unpack(packed, chains):
+    """The inverse of pack.  (blocks, n, lanes) -> (C, n)"""
+    return np.ascontiguousarray(np.swapaxes(packed, 1, 2)).reshape(-1, packed.shape[1])[:chains]
+
+
+# ---- x w for a block of chains --------------------------------------------------------
+
+VECTOR_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
+VECTORS, ROWS = (4, 6) if VECTOR_BYTES == 64 else (4, 3)     # accumulators: 24 of 32 registers, or 12 of 16
+
+
+def lanes(real):
+    """How many chains a block holds for `dot`: four vectors of the processor's width."""
+    return VECTORS * VECTOR_BYTES // np.dtype(real).itemsize
+
+
+def _tile(rows, fused):
+    """tile(w, x, out, j, k0, k1):  out[j + r, :] += sum_k w[k, j + r] x[k, :] for k0 <= k < k1 in order.
+
+    The sums stay in registers over the loop, which no loop vectoriser arranges; hence LLVM by hand.
+    """
+    flags = ["contract"] if fused else []
+
+    @intrinsic
+    def tile(typing, w, x, out, j, k0, k1):
+        def build(context, b, signature, arguments):
+            arrays = [context.make_array(t)(context, b, a) for t, a in zip(signature.args[:3], arguments[:3])]
+            w_data, x_data, out_data = (array.data for array in arrays)
+            j, k0, k1 = arguments[3:]
+            index, int32 = ir.IntType(64), ir.IntType(32)
+            width = VECTOR_BYTES // context.get_abi_sizeof(w_data.type.pointee)
+            vector = ir.VectorType(w_data.type.pointee, width)
+            columns = b.extract_value(arrays[0].shape, 1)
+
+            def number(value):
+                return ir.Constant(index, value)
+
+            def vectors(data, row):                 # the addresses of row `row` of x or out
+                start = b.mul(row, number(VECTORS * width))
+                return [b.bitcast(b.gep(data, [b.add(start, number(v * width))]), vector.as_pointer())
+                        for v in range(VECTORS)]
+
+            def everywhere(scalar):
+                first = b.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(int32, 0))
+                zeros = ir.Constant(ir.VectorType(int32, width), [0] * width)
+                return b.shuffle_vector(first, ir.Constant(vector, ir.Undefined), zeros)
+
+            targets = [vectors(out_data, b.add(j, number(r))) for r in range(rows)]
+            sums = [[cgutils.alloca_once_value(b, b.load(p, align=4)) for p in row] for row in targets]
+            with cgutils.for_range_slice(b, k0, k1, number(1), index) as (k, _):
+                units = [b.load(p, align=4) for p in vectors(x_data, k)]
+                weights = b.gep(w_data, [b.add(b.mul(k, columns), j)])
+                for r, row in enumerate(sums):
+                    weight = everywhere(b.load(b.gep(weights, [number(r)])))
+                    for total, unit in zip(row, units):
+                        b.store(b.fadd(b.load(total), b.fmul(weight, unit, flags=flags), flags=flags), total)
+            for row, places in zip(sums, targets):
+                for total, place in zip(row, places):
+                    b.store(b.load(total), place, align=4)
+            return context.get_dummy_value()
+
+        return types.void(w, x, out, types.int64, types.int64, types.int64), build
+
+    return tile
+
+
+def _dot(fused):
+    wide, narrow, wide_rows, stretch = _tile(ROWS, fused), _tile(1, fused), ROWS, 128       # 128 rows of x stay in L1
+
+    def dot(w, x, out):
+        units, columns = w.shape
+        for k0 in range(0, units, stretch):
+            k1 = min(units, k0 + stretch)
+            whole = columns - columns % wide_rows
+            for j in range(0, whole, wide_rows):
+                wide(w, x, out, j, k0, k1)
+            for j in range(whole, columns):
+                narrow(w, x, out, j, k0, k1)
+
+    return numba.njit(dot, nogil=True, error_model="numpy")
+
+
+dot_bits = _dot(fused=True)
+"""dot_bits(w, x, out): out += w'x for a block of chains, x of zeros and ones.  (K, J), (K, lanes), (J, lanes)
+
+Equal bit for bit to elementary.dot_in_order: the products are exact, so that fusing them with the sum changes nothing.
+"""
+dot_reals = _dot(fused=False)
+"""The same for any x, at half the speed: product and sum are rounded separately, as NumPy does."""
+
+
+# ---- a layer of units for a block of chains -------------------------------------------
+
+@numba.njit(nogil=True, error_model="numpy")
+def fill(out, bias):
+    """Every chain of a block gets the bias.  (n, lanes), (n,)"""
+    for i in range(out.shape[0]):
+        row = out[i]
+        for lane in range(row.shape[0]):
+            row[lane] = bias[i]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def draw_bits(units, chain, step, draw, k0, k1, words):
+    """Logits become the units that they switch on.  (n, lanes), (lanes,); words (4, lanes) uint32 is scratch.
+
+    The words come first and the comparisons after them: with fewer arrays in each loop LLVM runs both on many lanes.
+    """
+    n = units.shape[0]
+    first, second, third, fourth = words[0], words[1], words[2], words[3]
+    for site in range(0, n, 4):
+        for lane in range(chain.shape[0]):
+            first[lane], second[lane], third[lane], fourth[lane] = philox(
+                np.uint32(site // 4), np.uint32(step), chain[lane], np.uint32(draw), k0, k1)
+        for i in range(min(4, n - site)):
+            row, word = units[site + i], words[i]
+            for lane in range(row.shape[0]):
+                row[lane] = fires(word[lane], row[lane])
