@@ -46,6 +46,7 @@ class Check(NamedTuple):
     relation: str = "<="
     strict: float = 0.0     # some number, over all instances, must be below -strict (bounds: else vacuous)
     gap: Callable | None = None     # (claimed, arguments) -> the largest excess over a bound, differentiable
+    assumes: Callable | None = None     # arguments -> whether they are such as the claim speaks of; see `provided`
 
     def __call__(self, claimed, seeds=range(4), until_rejected=False):
         """Measure `claimed` on every seed -> Report. With `until_rejected`, stop at the first seed that rejects."""
@@ -53,6 +54,8 @@ class Check(NamedTuple):
         for seed in enough(seeds) if self.strict else seeds:
             try:
                 case, truth = _prepare(self.case, self.oracle, seed)
+                if self.assumes is not None and not self.assumes(**case):
+                    raise ValueError("this instance is outside of the condition that its own check states.")
                 numbers = np.atleast_1d(np.asarray(self.measure(claimed, case, truth), dtype=float))
             except Exception as error:
                 error.add_note(f"shown by --seed {seed} --instances 1")
@@ -292,6 +295,14 @@ def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
         error = np.abs(means.mean(0) - truth) / np.maximum(means.std(0, ddof=1) / np.sqrt(len(means)), 1e-300)
         return np.max(error) / quantile(truth.size)
     return Check("unbiasedness", "simulation", 1.0, case, oracle, measure)
+
+
+def provided(condition, check):
+    """The same check, of a claim that speaks only of cases with condition(**case).
+
+    Every instance must satisfy the condition, and an attack (`refdgm falsify`) stays where it holds.
+    """
+    return check._replace(assumes=condition)
 
 
 # ---- distances ------------------------------------------------------------------------

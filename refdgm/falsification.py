@@ -5,7 +5,8 @@ claim (or the cases without the condition of a holds-if), of which a counter-exa
 from many random instances, of several sizes where the case takes sizes, and climbs the check's own number: along its
 gradient where the formula can be differentiated, by random steps that are kept when they help where it cannot. Bits
 stay bits, laws stay laws, positive numbers stay positive, and no number leaves [-LIMIT, LIMIT]: what fails only
-beyond that fails in rounding.
+beyond that fails in rounding. Where a check states the condition of its claim (`checking.provided`), the search does
+not leave it.
 """
 import inspect
 import time
@@ -67,6 +68,8 @@ def attack(form, formula, check, starts=16, seed=0, seconds=20.0):
         count[0] += 1
         try:
             with np.errstate(all="ignore"):
+                if check.assumes is not None and not check.assumes(**case):
+                    return -np.inf
                 numbers = np.atleast_1d(np.asarray(check.measure(formula, case, check.oracle(case)), dtype=float))
                 if np.all(np.isfinite(numbers)):
                     return float(np.max(numbers) if check.relation == "<=" else -np.min(numbers))
@@ -196,14 +199,18 @@ def _nudged(case, rng, step):
     def nudge(kind, leaf):
         if kind == "fixed":
             return leaf
-        noise = step * rng.normal(size=np.shape(leaf))
+        noise = _like(leaf, step * rng.normal(size=np.shape(leaf)))
         if kind == "real":
-            symmetric = np.ndim(leaf) == 2 and np.array_equal(leaf, leaf.T)
-            return np.clip(leaf + (noise + noise.T if symmetric else noise), -LIMIT, LIMIT)
+            return np.clip(leaf + noise, -LIMIT, LIMIT)
         if kind == "positive":
             return np.clip(leaf * np.exp(noise), LIMIT**-2, LIMIT**2)
         return _on_law(kind, leaf, lambda p: np.maximum(p * np.exp(noise), LEAST_MASS))
     return _map(nudge, case)
+
+
+def _like(leaf, change):
+    """A change that keeps a symmetric matrix symmetric."""
+    return change + change.T if np.ndim(leaf) == 2 and np.array_equal(leaf, leaf.T) else change
 
 
 def _on_law(kind, leaf, change):
@@ -217,6 +224,7 @@ def _on_law(kind, leaf, change):
 def _moved(leaf, direction, step):
     if isinstance(leaf, dict):
         return {name: _moved(leaf[name], direction[name], step) for name in leaf}
+    direction = _like(leaf, direction)
     length = np.max(np.abs(direction))
     return np.clip(leaf + step * direction / (length if length > 0 else 1.0), -LIMIT, LIMIT)
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from refdgm import falsification, ledger
-from refdgm.checking import Claim, equals, is_at_most
+from refdgm.checking import Claim, equals, is_at_most, provided
 
 WRONG = sorted(id for id, claim in ledger.claims().items() if claim.printed is not None or claim.without is not None)
 BOUNDS = sorted(id for id, claim in ledger.claims().items() if claim.check.gap is not None and not claim.typical)
@@ -25,6 +25,15 @@ def test_a_true_bound_survives(id):
     assert not attack.found, falsification.show(attack.case)
 
 
+@pytest.mark.parametrize("id", sorted(id for id, claim in ledger.claims().items() if claim.check.assumes is not None))
+def test_a_stated_condition_is_what_the_cases_differ_in(id):
+    """The cases of a claim satisfy its condition, and those without it do not."""
+    claim = ledger.claims()[id]
+    for seed in range(20):
+        assert claim.check.assumes(**claim.check.case(seed))
+        assert claim.without is None or not claim.check.assumes(**claim.without.case(seed))
+
+
 def nearly_true(claimed_gap):
     """a . b <= |a| |b| + claimed_gap: false by little, and only near the direction of equality, for a negative gap."""
     import autograd.numpy as anp
@@ -41,6 +50,19 @@ def test_a_violation_that_sampling_misses_is_climbed_to():
     attack = falsification.attack("the claim", claim.claimed, claim.check)
     assert attack.found and attack.measured > 1e-4
     assert not falsification.attack("the claim", *nearly_true(0.0)[1:3]).found
+
+
+def test_an_attack_stays_where_the_condition_holds():
+    """|x| <= 1 holds where x'x <= 1, and nowhere else; an instance outside of the condition is an error."""
+    def case(seed):
+        x = np.random.default_rng(seed).normal(size=3)
+        return {"x": x / np.sqrt(4 * x @ x)}
+    everywhere = is_at_most(lambda x: np.ones(3), case)
+    inside = provided(lambda x: x @ x <= 1, everywhere)
+    assert falsification.attack("the claim", lambda x: abs(x), everywhere).found
+    assert not falsification.attack("the claim", lambda x: abs(x), inside).found
+    with pytest.raises(ValueError, match="outside of the condition"):
+        provided(lambda x: False, everywhere)(lambda x: x)
 
 
 def test_what_is_found_is_shrunk():

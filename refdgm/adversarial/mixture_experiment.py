@@ -6,15 +6,18 @@ r"""Which Gaussian each f-divergence selects for a mixture of two (yu2020 Sec. 6
     KL 1.0100, 1.8304 (the target's moments)    Jensen-Shannon 1.3125, 1.7525    reverse KL 1.5841, 1.6294
 
 The heavier f weighs p/q > 1, the wider the optimum: it covers both modes. All agree when the target is a Gaussian.
+For other mixtures the order may be another: where the light mode is a wide shoulder of the heavy one, squared Hellinger
+is wider than Jensen-Shannon.
 The model is that of models/gaussian_fit.py; the oracle minimises the quadrature of D_f by BFGS and autograd.
 """
 import numpy as np
 from autograd import value_and_grad
 
-from refdgm.checking import QUADRATURE, Claim, equals, is_ordered
+from refdgm.checking import QUADRATURE, Claim, equals, is_ordered, provided
 from refdgm.divergences import F_DIVERGENCES, alpha_divergence
 from refdgm.models import gaussian_fit
-from refdgm.models.gaussian_fit import WEIGHTS, X, energy, log_partition, log_target, moments, near_printed
+from refdgm.models.gaussian_fit import (WEIGHTS, X, energy, is_near_printed, log_partition, log_target, moments,
+                                        near_printed)
 
 NAMES = ("kl", "reverse kl", "jensen-shannon", "squared hellinger")         # those of the paper's figures
 WIDENING = {"neyman": F_DIVERGENCES["neyman"], "alpha -0.5": alpha_divergence(-0.5),
@@ -100,6 +103,14 @@ def realisable(seed):
                        "std": np.full(2, np.exp(rng.uniform(-0.2, 0.5)))}}
 
 
+def wide_shoulder(seed):
+    """A mixture whose light mode is wide, and not far from the other."""
+    rng = np.random.default_rng([seed, 64])
+    w = rng.uniform(0.78, 0.82)
+    return {"target": {"w": np.array([w, 1 - w]), "mean": np.array([-0.2, 2.0]) + rng.uniform(-0.05, 0.05, size=2),
+                       "std": np.array([0.9, 1.3]) * np.exp(rng.uniform(-0.05, 0.05, size=2))}}
+
+
 def widths(family):
     """sigma* for each f, which should increase."""
     return lambda target: optima(target, family)[:, 1]
@@ -129,9 +140,9 @@ CLAIMS = [
            "the narrower component only": lambda target: np.tile([target["mean"][0], target["std"][0] / 2], (4, 1)),
            "the energy without Z": lambda target: optimal(target) + [0, 1]},
           without=equals(lambda target: np.tile(moments(target), (4, 1)), target_case)),
-    Claim("yu2020.fig1", widths(WIDENING), is_ordered(target_case, method="optimisation"),
+    Claim("yu2020.fig1", widths(WIDENING), provided(is_near_printed, is_ordered(target_case, method="optimisation")),
           {"the other direction: D_f(q||p)": widths({name: opposite(f) for name, f in WIDENING.items()}),
            "KL seeks modes": widths(dict(reversed(WIDENING.items()))),
            "every f selects the target's moments": widths({name: F_DIVERGENCES["kl"] for name in WIDENING})},
-          typical=True),
+          without=is_ordered(wide_shoulder, method="optimisation")),
 ]

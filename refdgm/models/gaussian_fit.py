@@ -98,6 +98,12 @@ def near_printed(seed):
             "std": PRINTED["std"] * onp.exp(rng.uniform(-0.05, 0.05, size=2))}
 
 
+def is_near_printed(target):
+    """Whether no number of a target is further from that of Sec. 6.1 than in `near_printed`."""
+    return onp.abs(target["w"][0] - 0.33) <= 0.02 and onp.all(onp.abs(target["mean"] - PRINTED["mean"]) <= 0.05) \
+        and onp.all(onp.abs(onp.log(target["std"] / PRINTED["std"])) <= 0.05)
+
+
 def validate(target):
     """Raise ValueError, saying which, if the target is no mixture of two Gaussians within the grid."""
     valid.parameters("target", target, {"w": (2,), "mean": (2,), "std": (2,)})
