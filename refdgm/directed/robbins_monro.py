@@ -97,10 +97,11 @@ def convex_case(seed, d=3):
 
 
 def minimiser(B, c, start):
-    """The oracle: the optimum by Newton's method, with derivatives by autograd."""
+    """The oracle: the optimum by Newton's method with steps of at most 1/2, with derivatives by autograd."""
     slope, curvature, lam = grad(objective), jacobian(grad(objective)), np.zeros(B.shape[1])
-    for _ in range(8):
-        lam = lam - np.linalg.solve(curvature(lam, B, c), slope(lam, B, c))
+    for _ in range(12):
+        step = np.linalg.solve(curvature(lam, B, c), slope(lam, B, c))
+        lam = lam - step / max(1.0, 2 * np.linalg.norm(step))
     return lam
 
 

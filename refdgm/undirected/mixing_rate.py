@@ -53,8 +53,10 @@ def two_eigenvalue_case(seed):
         pi = onp.exp(rbm.log_marginal_table(theta))
         if abs(second_eigenvalue(theta) - 0.5) < 0.05 and onp.min(pi) > 0.05:
             f = gibbs.spectrum(theta)[1][:, 1]
-            near = pi * (1 + rng.uniform(0.4, 0.8) * f / onp.max(onp.abs(f)))   # a share of f that is not small
-            return {"theta": theta, "data": 0.8 * near + 0.2 * rng.dirichlet(10 * pi + 1), "k": 12}
+            other = rng.dirichlet(10 * pi + 1)
+            share = rng.uniform(0.4, 0.8) * onp.sign(other @ f)         # of f: not small, and the other adds to it
+            near = pi * (1 + share * f / onp.max(onp.abs(f)))
+            return {"theta": theta, "data": 0.8 * near + 0.2 * other, "k": 12}
 
 
 def second_eigenvalue(theta):
