@@ -102,7 +102,7 @@ def strong_case(seed):
 
 
 def slow_machines(seed, n=16):
-    """A sample of chains that do mix slowly, second eigenvalue above 0.3: one in 25 is below the bound of the median."""
+    """A sample of chains that do mix slowly, second eigenvalue above 0.3: 1 in 25 is below the bound on the median."""
     machines, i = [], 1000 * seed
     while len(machines) < n:
         case, i = strong_case(i), i + 1
