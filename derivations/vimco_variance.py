@@ -18,11 +18,16 @@ MANY = (2, 64, 4096)
 
 
 def two_states(seed):
-    """One bit h with law q, weights w(h) that differ by a factor of 2 to 4, and the score of q in its logit."""
+    """One bit h with law q, weights w(h) that differ by a factor of 2 to 4, and the score of q in its logit.
+
+    q draws the larger weight more often. For two samples the scaled variances are then above their limits, for every
+    seed; if the larger weight were rare they could be below, or by chance at their limits from the start.
+    """
     rng = onp.random.default_rng(seed)
-    on = rng.uniform(0.2, 0.8)
-    log_w = rng.normal() + rng.permutation([0.0, rng.uniform(np.log(2), np.log(4))])
-    return {"log_q": np.log([1 - on, on]), "log_w": log_w, "score": np.array([-on, 1 - on])}
+    often, log_ratio = rng.uniform(0.55, 0.8), rng.uniform(np.log(2), np.log(4))
+    order = rng.permutation(2)
+    q, log_w = onp.array([1 - often, often])[order], rng.normal() + onp.array([0.0, log_ratio])[order]
+    return {"log_q": np.log(q), "log_w": log_w, "score": onp.array([-q[1], q[0]])}
 
 
 def scaled_variance(coefficient, K, log_q, log_w, score):
