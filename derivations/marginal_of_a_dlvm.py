@@ -44,7 +44,7 @@ def marginal_and_posterior(theta, x):
                  because="the pixels are independent given z", claim="kingma2019.eq1.18")
 
     from scipy.special import ndtri
-    components = [ndtri((np.arange(K) + 0.5) / K) for K in (1, 20, 20000)]
+    components = [ndtri((np.arange(K) + 0.5) / K) for K in (1, 20, 100_000)]
     yield approaches(r"\tfrac1K \sum_{k=1}^{K} p(x|z_k)", [np.mean(densities(theta, x, z_k)[1]) for z_k in components],
                      because="a mixture with K components of equal weight, in the limit", allowed=1e-4,
                      claim="kingma2019.sec1.7.inf")
