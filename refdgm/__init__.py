@@ -15,7 +15,7 @@ if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir
 
 _SUBMODULES = ("adversarial", "autoencoders", "chains", "checking", "cli", "derivation", "derivations", "directed",
                "divergences", "elementary", "falsification", "jit", "kernels", "ledger", "models", "numerics", "report",
-               "samplers", "streams", "undirected", "validation", "verification")
+               "samplers", "streams", "transition_test", "undirected", "validation", "verification")
 
 
 def __getattr__(name):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation",), ("numerics",), ("elementary",), ("streams",), ("chains",), ("checking",), ("derivation",),
-          ("models", "divergences"), ("jit",), ("kernels",), ("samplers",),
+LAYERS = [("validation",), ("numerics",), ("elementary",), ("streams",), ("chains", "transition_test"),
+          ("checking",), ("derivation",), ("models", "divergences"), ("jit",), ("kernels",), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("derivations",), ("ledger",),
           ("verification", "journal", "falsification"), ("report", "doctor"), ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
