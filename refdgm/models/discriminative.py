@@ -139,11 +139,11 @@ def fitted(fit):
 
 
 def wide_logits(seed):
-    """Networks whose logits run from moderate to 700, where a careless softmax overflows."""
+    """Networks whose logits are moderate for some seeds and for others thousands: a careless softmax overflows."""
     rng = onp.random.default_rng(seed)
     scale = onp.array([1.0, 10.0, 700.0])[seed % 3]
     net = {"V": rng.normal(size=(3, 2)), "c": rng.normal(size=3), "U": scale * rng.normal(size=(4, 3)),
-           "u": scale * rng.normal(size=4)}
+           "u": scale * (5 + rng.normal(size=4))}
     return {"net": net, "x": rng.normal(size=(5, 2))}
 
 
