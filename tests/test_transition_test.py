@@ -43,6 +43,16 @@ def test_the_ratio_has_mean_one():
     assert abs(mean - 1) < 1e-9
 
 
+def test_a_ratio_of_one_over_the_error_rejects():
+    """Eight moves 0 -> 0 where the matrix says one half: rejected at errors above 1 / B, and not below."""
+    coin, eight = np.full((2, 2), 0.5), dict(moves=8, most=8)
+    p = np.exp(-log_bayes_factor(np.array([[8, 0], [0, 0]]), coin))
+    assert 0.5**8 < p < 0.5
+    for error in (0.99 * p, 1.01 * p):
+        verdict = compare(coin, lambda: np.zeros(1, int), np.zeros(1, int), error=error, **eight)
+        assert verdict.agrees == (error < p) and np.isclose(verdict.p_value, p)
+
+
 @pytest.mark.parametrize("weight, moves", [(0.1, 4096), (0.02, 131_072), (0.01, 524_288)])
 def test_a_small_defect_is_found(weight, moves):
     """Probability moved within one row: found within so many moves, at an error of 1e-6, and the row named."""
