@@ -13,9 +13,10 @@ _beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir(os.path.join(_beside, "derivations")):
     __path__.append(_beside)
 
-_SUBMODULES = ("adversarial", "autoencoders", "chains", "checking", "cli", "derivation", "derivations", "directed",
-               "divergences", "elementary", "falsification", "jit", "kernels", "ledger", "models", "numerics", "report",
-               "samplers", "streams", "transition_test", "undirected", "validation", "verification")
+_SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "derivation",
+               "derivations", "directed", "divergences", "elementary", "falsification", "jit", "kernels", "ledger",
+               "models", "numerics", "report", "samplers", "streams", "transition_test", "undirected", "validation",
+               "verification")
 
 
 def __getattr__(name):

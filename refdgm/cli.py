@@ -62,6 +62,14 @@ def parser():
     sub = command("new", new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
 
+    sub = command("bench", bench, "time refdgm beside other libraries and beside what is possible")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="a case, or the beginning of some (default: all)")
+    sub.add_argument("--list", action="store_true", help="only list the cases")
+    sub.add_argument("--repeats", type=_positive, default=11, metavar="N", help="rounds; medians count (default 11)")
+    sub.add_argument("--threads", type=_positive, metavar="N", help="threads of each library (default: all processors)")
+    sub.add_argument("--quick", action="store_true", help="only the small cases, in 3 rounds")
+    sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
+
     command("doctor", doctor, "say what is installed and whether it works")
     return top
 
@@ -220,6 +228,32 @@ def new(arguments):
         raise ValueError(f"{arguments.file} cannot be written: {error.strerror}.") from error
     print(f"wrote {arguments.file}; `refdgm verify {arguments.file}` runs it.")
     return 0
+
+
+def bench(arguments):
+    from refdgm import benchmark
+    chosen = benchmark.chosen(arguments.names, arguments.quick)
+    if arguments.list:
+        print(benchmark.list_text(chosen))
+        return 0
+    threads = benchmark.threads(arguments.threads)
+    if arguments.json:
+        _writable(arguments.json)
+    records, interrupted = [], False
+    print(benchmark.machine_text(threads))
+    try:
+        for n, case in enumerate(chosen):
+            _progress(n, len(chosen), case.name)
+            records.append(benchmark.measure(case, threads, 3 if arguments.quick else arguments.repeats))
+            _progress()
+            print("\n" + benchmark.text(records[-1]), flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
+        _progress()
+        print(f"\nrefdgm: interrupted after {len(records)} of {len(chosen)} cases.", file=sys.stderr)
+    if arguments.json:
+        _write(arguments.json, benchmark.result(records, threads))
+    return 130 if interrupted else benchmark.fell_short(records)
 
 
 def doctor(arguments):

@@ -7,7 +7,8 @@ import refdgm
 LAYERS = [("validation",), ("numerics",), ("elementary",), ("streams",), ("chains", "transition_test"),
           ("checking",), ("derivation",), ("models", "divergences"), ("jit",), ("kernels",), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("derivations",), ("ledger",),
-          ("verification", "journal", "falsification"), ("report", "doctor"), ("cli",), ("__main__",)]
+          ("verification", "journal", "falsification"), ("report", "doctor", "benchmark"), ("bench_cases",),
+          ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"

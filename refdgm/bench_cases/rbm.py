@@ -1,0 +1,114 @@
+"""Block Gibbs sampling of a Bernoulli RBM: 784 x 500 is the size of MNIST, the others are small and many."""
+from functools import partial
+
+import numpy as np
+
+from refdgm.benchmark import Case
+from refdgm.models import rbm
+from refdgm.samplers import rbm_gibbs
+
+SIZES = {"784x500x100": (784, 500, 100, 3), "784x500x1000": (784, 500, 1000, 3), "64x64x10000": (64, 64, 10**4, 5),
+         "16x16x100000": (16, 16, 10**5, 3)}            # visible and hidden units, chains, steps
+
+
+def _problem(D, H, chains, real):
+    """Parameters and fair coin flips: the same for everybody."""
+    theta = {k: a.astype(real) for k, a in rbm.random_theta(np.random.default_rng(0), D, H, scale=0.05).items()}
+    return theta, rbm_gibbs.init(theta, chains, seed=1, real=real)
+
+
+def _refdgm(D, H, chains, steps, real):
+    theta, start = _problem(D, H, chains, real)
+    return lambda: rbm_gibbs.run(theta, start, steps).state.v
+
+
+def _numpy(D, H, chains, steps, real):
+    theta, start = _problem(D, H, chains, real)
+    rng, w, w_transposed, b, c = np.random.default_rng(0), theta["w"], theta["w"].T.copy(), theta["b"], theta["c"]
+
+    def draw(x, w, bias):
+        p = x @ w
+        p += bias
+        np.negative(p, out=p)
+        np.exp(p, out=p)
+        p += real(1)
+        u = rng.random(p.shape, dtype=real)
+        u *= p                                          # u < 1 / (1 + e^-x) without the division
+        return (u < 1).astype(real)
+
+    def work():
+        v = start.v
+        for _ in range(steps):
+            v = draw(draw(v, w, c), w_transposed, b)
+        return v
+    return work
+
+
+def _sklearn(D, H, chains, steps, real):
+    from sklearn.neural_network import BernoulliRBM
+    theta, start = _problem(D, H, chains, real)
+    machine = BernoulliRBM(H)
+    machine.components_, machine.intercept_visible_ = theta["w"].T.copy(), theta["b"]
+    machine.intercept_hidden_, machine.random_state_ = theta["c"], np.random.RandomState(0)
+
+    def work():
+        v = start.v
+        for _ in range(steps):
+            v = machine.gibbs(v)
+        return v
+    return work
+
+
+def _jax(D, H, chains, steps, real):
+    import jax
+    jax.config.update("jax_enable_x64", real is np.float64)
+    theta, start = _problem(D, H, chains, real)
+    w, b, c = (jax.numpy.asarray(theta[k]) for k in "wbc")
+
+    def draw(key, logit):
+        return jax.random.bernoulli(key, jax.nn.sigmoid(logit)).astype(real)
+
+    @jax.jit
+    def gibbs(v, key):
+        def step(_, carry):
+            v, key = carry
+            key, first, second = jax.random.split(key, 3)
+            return draw(second, draw(first, v @ w + c) @ w.T + b), key
+        return jax.lax.fori_loop(0, steps, step, (v, key))[0]
+
+    v, key = jax.numpy.asarray(start.v), jax.random.key(0)
+    return lambda: gibbs(v, key).block_until_ready()
+
+
+def _torch(D, H, chains, steps, real):
+    import torch
+    theta, start = _problem(D, H, chains, real)
+    w, b, c = (torch.from_numpy(theta[k]) for k in "wbc")
+    w_transposed, first = w.T.contiguous(), torch.from_numpy(start.v)
+
+    def draw(x, weights, bias):
+        p = torch.sigmoid_(torch.addmm(bias, x, weights))
+        return (torch.rand_like(p) < p).to(p.dtype)     # torch.bernoulli takes about twice as long
+
+    @torch.no_grad()
+    def work():
+        v = first
+        for _ in range(steps):
+            v = draw(draw(v, w, c), w_transposed, b)
+        return v
+    return work
+
+
+def _case(size, real):
+    D, H, chains, steps = SIZES[size]
+    dtype = np.dtype(real).name
+    makers = {"refdgm": _refdgm, "NumPy": _numpy, "scikit-learn": _sklearn, "JAX": _jax, "PyTorch": _torch}
+    if real is np.float32:
+        makers["scikit-learn, float64"] = lambda *size: _sklearn(*size[:-1], np.float64)    # as it is without a cast
+    peers = {name: partial(maker, *SIZES[size], real) for name, maker in makers.items()}
+    work = f"{steps} steps v -> h -> v' of {chains} chains, {D} visible and {H} hidden units"
+    return Case(f"rbm.{size}.{dtype}", work, steps * chains, "chain-steps", dtype, peers.pop("refdgm"), peers,
+                observe=lambda v: v.mean(axis=1), quick=chains * D < 10**5)
+
+
+CASES = tuple(_case(size, real) for size in SIZES for real in (np.float32, np.float64))

@@ -1,0 +1,292 @@
+"""How long a piece of work takes here, in others' libraries, and at least: `refdgm bench`.
+
+Each implementation of a case has a process of its own, so that no library's threads or settings touch another's. They
+all stay alive and take turns: a round times every one of them once, what else the machine does falls on all of them
+alike, and the reported ratio is that of the medians. Compiling and the first calls are not timed. Before anything is
+timed the implementations must agree on the result: a peer that does other work is no peer.
+"""
+import gc
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pkgutil
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import refdgm
+from refdgm import validation as valid
+
+PEERS = {"NumPy": "numpy", "scikit-learn": "sklearn", "JAX": "jax", "PyTorch": "torch", "BlackJAX": "blackjax"}
+PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "jax", "jaxlib", "torch", "blackjax")
+PINS = ("OPENBLAS_CORETYPE", "NUMBA_NUM_THREADS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "XLA_FLAGS", "KMP_AFFINITY",
+        "OMP_WAIT_POLICY", "MKL_CBWR", "ATEN_CPU_CAPABILITY")
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+ROUND = 0.05                # seconds that one measurement lasts at least: short work is repeated within it
+PAUSE = 0.02                # seconds between two measurements, in which the threads of the last one go to sleep
+PATIENCE = 60.0             # seconds after which a case makes no further rounds, once it has made MINIMUM
+MINIMUM = 3
+STANDARD_ERRORS = 6.0       # two means of independent numbers differ by more than this once in 10^9
+RELATIVE = {"float64": 1e-9, "float32": 1e-4}       # two results without chance may differ by this
+
+
+class Case(NamedTuple):
+    """One piece of work."""
+    name: str                       # topic.what.dtype, where refdgm/bench_cases/topic.py has it
+    work: str                       # what is done, in a sentence
+    amount: int                     # how many units of it one call does
+    unit: str                       # "chain-steps", "states", ...
+    dtype: str                      # "float32" or "float64"
+    refdgm: Callable                # a maker: refdgm() -> work(), see refdgm.bench_cases
+    peers: dict                     # {name: maker}: the names of PEERS, or "JAX, in another way", or refdgm's own ways
+    observe: Callable | None = None     # what work() returned, as an array -> (n,) independent numbers; equal in mean
+    #                                     in all implementations; a single number must be equal itself
+    limit: tuple | None = None      # (name, maker): maker() -> bound(), the seconds that the work needs at least here
+    quick: bool = False             # part of `--quick`: takes well under a second
+
+
+def cases():
+    """All cases by name."""
+    package = importlib.import_module("refdgm.bench_cases")
+    found = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+        for case in importlib.import_module(f"refdgm.bench_cases.{module}").CASES:
+            valid.require(case.name.split(".")[0] == module and case.name not in found,
+                          f"the case {case.name!r} of bench_cases/{module}.py needs a name of its own in that topic.")
+            found[case.name] = case
+    return found
+
+
+def chosen(names, quick=False):
+    """The cases that `names` select: a case, a topic, or the beginning of a name up to a dot; all without names."""
+    known = cases()
+    for name in names:
+        valid.require(any(_selects(name, case) for case in known),
+                      f"there is no case {name!r}; `refdgm bench --list` shows the {len(known)} that there are.")
+    found = [case for key, case in known.items() if not names or any(_selects(name, key) for name in names)]
+    found = [case for case in found if case.quick or not quick]
+    valid.require(found, "none of these cases is quick.")
+    return found
+
+
+def _selects(name, case):
+    return case == name or case.startswith(name + ".")
+
+
+# ---- the process of one implementation ------------------------------------------------
+
+def serve(name, implementation, threads):
+    """Prepare, say what the work gave, then make one measurement for every line that comes in."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)                               # what a library prints does not get between the answers
+
+    def answer(**content):
+        print(json.dumps(content), file=answers, flush=True)
+
+    if hasattr(os, "sched_setaffinity"):        # the one setting of threads that every library obeys
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    try:
+        case = cases()[name]
+        makers = {"refdgm": case.refdgm, **case.peers, **({"limit": case.limit[1]} if case.limit else {})}
+        work = makers[implementation]()
+        result = work()                         # compiles
+        begin = time.perf_counter()
+        work()
+        calls = 1 if implementation == "limit" else max(1, round(ROUND / (time.perf_counter() - begin)))
+        answer(observed=_summary(case, result) if implementation != "limit" else None)
+        gc.collect()
+        gc.disable()
+        for _ in sys.stdin:
+            if implementation == "limit":
+                answer(seconds=work())
+            else:
+                begin = time.perf_counter()
+                for _ in range(calls):
+                    work()
+                answer(seconds=(time.perf_counter() - begin) / calls)
+    except Exception as error:
+        answer(error=f"{type(error).__name__}: {error}")
+
+
+def _summary(case, result):
+    """Mean, squared standard error and number of what a case observes."""
+    if case.observe is None:
+        return None
+    import numpy as np
+    numbers = np.asarray(case.observe(np.asarray(result)), np.float64).ravel()
+    error = numbers.var(ddof=1) / len(numbers) if len(numbers) > 1 else 0.0
+    return float(numbers.mean()), float(error), len(numbers)
+
+
+class Worker:
+    """A process that serves one implementation of a case."""
+
+    def __init__(self, case, implementation, threads):
+        environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", f"from refdgm.benchmark import serve\nserve({case.name!r}, {implementation!r}, "
+             f"{threads})"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+            env=environment)
+
+    def hear(self):
+        """The next answer; {"error": ...} if the process has failed or gone."""
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self.errors.seek(0)
+        said = self.errors.read().strip().splitlines()
+        return {"error": said[-1] if said else f"the process ended with status {self.process.wait()}"}
+
+    def measure(self):
+        """One measurement in seconds, or the error."""
+        try:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass                                # hear() says why
+        return self.hear()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        for file in (self.process.stdin, self.process.stdout, self.errors):
+            file.close()
+
+
+# ---- one case ---------------------------------------------------------------------------
+
+def measure(case, threads, repeats):
+    """The record of one case: what the JSON has, and `notes` {implementation: why it has no number}."""
+    names = ["refdgm", *case.peers, *(["limit"] if case.limit else [])]
+    notes = {name: "not installed" for name in names if not _installed(name)}
+    workers = {}
+    try:
+        for name in names:
+            if name not in notes:
+                workers[name] = Worker(case, name, threads)
+                _judge(case, name, workers[name].hear(), workers, notes)
+        seconds = {name: [] for name in workers}
+        begin = time.monotonic()
+        for done in range(repeats):
+            if done >= MINIMUM and time.monotonic() - begin > PATIENCE:
+                break
+            for name in list(workers):
+                time.sleep(PAUSE)
+                answer = workers[name].measure()
+                if "error" in answer:
+                    _dismiss(name, answer["error"], workers, notes)
+                else:
+                    seconds[name].append(answer["seconds"])
+    finally:
+        for worker in workers.values():
+            worker.close()
+    middle = {name: median(seconds[name]) for name in workers}
+    ours = middle.get("refdgm")
+    return {"name": case.name, "work": case.work, "unit": f"{case.amount} {case.unit}", "seconds": ours,
+            "peers": {name: ours / middle[name] if ours and name in middle else None for name in case.peers},
+            "limit": case.limit and {"name": case.limit[0],
+                                     "fraction": middle["limit"] / ours if ours and "limit" in middle else None},
+            "dtype": case.dtype, "repeats": len(seconds.get("refdgm", ())), "notes": notes}
+
+
+def _installed(implementation):
+    module = PEERS.get(implementation.split(",")[0])
+    return module is None or importlib.util.find_spec(module) is not None
+
+
+def _judge(case, name, answer, workers, notes):
+    """Dismiss a worker that failed, or whose result is another than refdgm's."""
+    if "error" in answer:
+        _dismiss(name, answer["error"], workers, notes)
+    elif name == "refdgm":
+        workers[name].observed = answer["observed"]
+    elif answer["observed"] and "refdgm" in workers:
+        (a, a_error, n), (b, b_error, m) = workers["refdgm"].observed, answer["observed"]
+        allowed = STANDARD_ERRORS * (a_error + b_error)**0.5 if n > 1 else RELATIVE[case.dtype] * abs(a)
+        if n != m or not abs(a - b) <= allowed:
+            _dismiss(name, f"disagrees: {b:.9g} where refdgm has {a:.9g} (allowed {allowed:.1g})", workers, notes)
+
+
+def _dismiss(name, why, workers, notes):
+    notes[name] = why
+    workers.pop(name).close()
+
+
+# ---- the command ------------------------------------------------------------------------
+
+def threads(asked=None):
+    """How many threads every library gets: all processors that this process may use, or as many as are asked for."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    valid.require((asked or 1) <= there, f"{asked} threads are asked for, but there are {there} processors.")
+    return asked or there
+
+
+def machine():
+    """Where this is measured: the processor, and the settings of the environment that change what libraries do."""
+    return {"cpu": _cpu(), "cores": threads(), "system": f"{platform.system()} {platform.machine()}",
+            "environment": {name: os.environ[name] for name in PINS if name in os.environ}}
+
+
+def _cpu():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"
+
+
+def versions():
+    """What is installed of refdgm, Python and the peers; None for what is not."""
+    found = {"refdgm": refdgm.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def result(records, threads):
+    """What `bench --json` writes."""
+    return {"machine": machine(), "threads": threads, "versions": versions(), "cases": records}
+
+
+def fell_short(records):
+    """Whether something did not run, or a peer's result was another."""
+    return any(why != "not installed" for record in records for why in record["notes"].values())
+
+
+def list_text(cases):
+    """One line a case."""
+    return "\n".join(f"{case.name:36s} {case.work}" for case in cases)
+
+
+def machine_text(threads):
+    """Where and with what this is measured."""
+    here, there = machine(), versions()
+    pins = "".join(f", {name}={value}" for name, value in here["environment"].items())
+    return (f"{here['cpu']}, {threads} of {here['cores']} processors{pins}\n"
+            + ", ".join(f"{name} {version or 'not installed'}" for name, version in there.items()))
+
+
+def text(record):
+    """A record as three lines."""
+    heading = f"{record['name']}    {record['work']}"
+    if record["seconds"] is None:
+        return f"{heading}\n    refdgm failed: {record['notes'].get('refdgm')}"
+    amount, unit = record["unit"].split(" ", 1)
+    limit = record["limit"]
+    share = "" if not limit else f"    {100 * limit['fraction']:.0f} % of {limit['name']}" if limit["fraction"] \
+        else f"    limit: {record['notes']['limit']}"
+    times = [f"{name} {record['notes'].get(name) or f'{ratio:.3g}'}" for name, ratio in record["peers"].items()]
+    return (f"{heading}\n    {1e3 * record['seconds']:.3g} ms    {int(amount) / record['seconds']:.3g} {unit}/s{share}"
+            + (f"\n    time relative to {' · '.join(times)}" if times else ""))
