@@ -14,9 +14,9 @@ if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir
     __path__.append(_beside)
 
 _SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "derivation",
-               "derivations", "directed", "divergences", "elementary", "falsification", "jit", "kernels", "ledger",
-               "models", "numerics", "report", "samplers", "streams", "transition_test", "undirected", "validation",
-               "verification")
+               "derivations", "diagnostics", "directed", "divergences", "elementary", "falsification", "jit", "kernels",
+               "ledger", "models", "numerics", "report", "samplers", "streams", "transition_test", "undirected",
+               "validation", "verification")
 
 
 def __getattr__(name):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation",), ("numerics",), ("elementary",), ("streams",), ("chains", "transition_test"),
-          ("checking",), ("derivation",), ("models", "divergences"), ("jit",), ("kernels",), ("samplers",),
-          ("directed", "undirected", "adversarial", "autoencoders"), ("derivations",), ("ledger",),
+LAYERS = [("validation",), ("numerics",), ("elementary",), ("streams",), ("chains", "diagnostics", "transition_test"),
+          ("checking",), ("derivation",), ("models", "divergences"), ("jit",), ("kernels",), ("enumeration",),
+          ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("derivations",), ("ledger",),
           ("verification", "journal", "falsification"), ("report", "doctor", "benchmark"), ("bench_cases",),
           ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
