@@ -13,7 +13,8 @@ its gradient vanishes at theta = theta0, where p_theta0 is the law of the model,
 in theta, and elsewhere not. In eta it has it everywhere.
 
 A discriminator that sees x alone is perfect only where no x is both generated and real, and then C is infinite. It need
-not be perfect: the optimal one has 2 p_theta0(x) q^r*(0|x) = p_data(x), and that is all that the proof uses.
+not be perfect: the optimal one has 2 p_theta0(x) q^r*(0|x) = p_data(x), and that is all that the proof uses. With
+another D(x) = q^r(0|x) each x counts D/D* times: line 1 is, but for a constant, E_p_data[D(x)/D*(x) L_vae(x)].
 The model is that of models/labelled_vae.py.
 """
 import autograd.numpy as np
@@ -22,9 +23,9 @@ from autograd import grad
 
 from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, equals
-from refdgm.models.labelled_vae import (evidence_less_gap, generated_law, inference_law, joint, log_likelihood,
-                                        optimal_reversed, over_labelled, perfect_reversed, posterior, prior,
-                                        random_case)
+from refdgm.models.labelled_vae import (evidence_less_gap, generated_law, inference_law, joint, log_encoder,
+                                        log_likelihood, optimal_reversed, over_labelled, perfect_reversed,
+                                        posterior, prior, random_case)
 from refdgm.numerics import entropy, kl
 
 
@@ -74,6 +75,18 @@ def constant(theta0, p_data, fixed, reversed_law=perfect_reversed):
         - np.dot(generated_law(theta0, fixed), np.log(p_data) - kl(fixed["q_1"], p_z))
 
 
+def bound_at_each(theta, eta, p_data, fixed):
+    """L_vae(x) = E_q(z|x) log p_theta(x|z) - KL(q(z|x) || p(z)) for every x (lecture12 Sec. 3.3).  -> (X,)"""
+    q = np.exp(log_encoder(eta))
+    return np.sum(q * log_likelihood(theta, p_data)[:, 0], axis=1) - kl(q, fixed["p_z"][0] + onp.zeros(onp.shape(q)))
+
+
+def reweighted_objective(theta, eta, theta0, p_data, fixed, D, weight=lambda D, best: D / best):
+    """E_p_data[D(x)/D*(x) L_vae(x)] (implied by lecture12 Lemma 2).  -> ()"""
+    best = optimal_reversed(None, theta0, p_data, fixed)[:, 0]
+    return np.dot(p_data * weight(D, best), bound_at_each(theta, eta, p_data, fixed))
+
+
 # ---- oracles and cases ----------------------------------------------------------------
 
 def gradients(objective):
@@ -87,6 +100,17 @@ def gradients(objective):
 def moved_case(seed):
     """theta is not theta0, the generator of the fake examples."""
     return {**random_case(seed), "theta0": random_case(seed + 1000)["theta"]}
+
+
+def any_discriminator_case(seed):
+    """As moved_case, with a discriminator that sees x alone and is nowhere near the best."""
+    case = moved_case(seed)
+    return {**case, "D": onp.random.default_rng([seed, 2]).uniform(0.05, 0.95, size=len(case["p_data"]))}
+
+
+def with_discriminator(theta, eta, theta0, p_data, fixed, D):
+    """Line 1 with q^r(0|x) = D(x)."""
+    return line_1(theta, eta, theta0, p_data, fixed, lambda *_: onp.stack([D, 1 - D], axis=1))
 
 
 def laws_on(overlap):
@@ -138,6 +162,11 @@ def data_only(theta, theta0, p_data, fixed):
     return np.dot(p_data, np.log(np.sum(joint(theta, p_data, fixed), axis=(1, 2))))
 
 
+def reweighted(weight):
+    """The gradients of the objective with another weight of each x."""
+    return gradients(lambda **case: reweighted_objective(**case, weight=weight))
+
+
 def l_vae(theta, eta, theta0, p_data, fixed):
     return evidence_less_gap(theta, eta, p_data, fixed)
 
@@ -164,4 +193,10 @@ CLAIMS = [
            "line 1 plus the evidence": gradients(lambda theta, eta, theta0, p_data, fixed: line_1(
                theta, eta, theta0, p_data, fixed) + log_evidence(theta, theta0, p_data, fixed))},
           printed=gradients(line_2)),
+    Claim("lecture12.x_lemma2_any_D", gradients(reweighted_objective),
+          equals(gradients(with_discriminator), any_discriminator_case, rtol=GRADIENT, method="autodiff"),
+          {"L_vae, whatever D is": reweighted(lambda D, best: 1.0 + 0 * D),
+           "each x counts D times": reweighted(lambda D, best: D),
+           "the fakes' share: (1 - D)/(1 - D*)": reweighted(lambda D, best: (1 - D) / (1 - best)),
+           "D*/D": reweighted(lambda D, best: best / D)}),
 ]

@@ -3,6 +3,8 @@ r"""Minibatches: unbiased estimates of the log-likelihood and its gradient (king
     Eq. 1.11    (1/N_D) log p(D)       ~  (1/N_M) sum over x in M of log p(x)
     Eq. 1.12    (1/N_D) grad log p(D)  ~  (1/N_M) sum over x in M of grad log p(x)
 
+    variance    Var = S^2 / N_M, and drawn without replacement (N_D - N_M) / (N_D - 1) of that;  S^2 over the data
+
 where ~ says that the mean over the random minibatch M is the left-hand side. A minibatch is a row of indices into the
 data, and there are finitely many: the mean over all of them is exact, drawn with or without replacement.
 
@@ -33,6 +35,13 @@ def minibatches(N, size, replacement):
     valid.count("the size of the minibatch", size)
     valid.require(replacement or size <= N, f"a minibatch of {size} cannot be drawn from {N} data without replacement.")
     return all_tuples(N, size) if replacement else np.array(list(itertools.combinations(range(N), size)))
+
+
+def variance_of_gradient(lam, s, r, data, size, replacement):
+    """The variance of each component of the minibatch's gradient (implied by kingma2019 Eq. 1.12).  -> (d,)"""
+    N = len(data)
+    spread = np.var(model.score(lam, s, r)[data], axis=0)
+    return spread / size * (1.0 if replacement else (N - size) / (N - 1))
 
 
 # ---- claims ---------------------------------------------------------------------------
@@ -84,6 +93,24 @@ def clipped(lam, s, r, data, M, norm=1.0):
     return np.mean(g * np.minimum(1.0, norm / np.linalg.norm(g, axis=-1, keepdims=True)), axis=-2)
 
 
+def drawing_case(seed):
+    """As random_case, with the way of drawing in place of the minibatches."""
+    case, rng = random_case(seed), np.random.default_rng([seed, 1])
+    del case["batches"]
+    return {**case, "size": int(rng.integers(2, 5)), "replacement": seed % 2 == 1}
+
+
+def spread_over_minibatches(lam, s, r, data, size, replacement):
+    """The oracle: the variance over every minibatch."""
+    return np.var(estimate_gradient(lam, s, r, data, minibatches(len(data), size, replacement)), axis=0)
+
+
+def times(factor):
+    """The variance times factor(N_D, N_M, replacement)."""
+    return lambda data, size, replacement, **case: variance_of_gradient(
+        data=data, size=size, replacement=replacement, **case) * factor(len(data), size, replacement)
+
+
 def scaled(estimate, factor):
     """An estimate times factor(N_D, N_M)."""
     return lambda lam, s, r, data, M: factor(len(data), M.shape[-1]) * estimate(lam, s, r, data, M)
@@ -109,4 +136,10 @@ CLAIMS = [
            "each datum's gradient clipped": mean_over_minibatches(clipped),
            "the gradient of the log of the average": mean_over_minibatches(gradient_of_log_of_average),
            "of the loss": mean_over_minibatches(scaled(estimate_gradient, lambda D, M: -1.0))}),
+    Claim("kingma2019.x_minibatch_variance", variance_of_gradient, equals(spread_over_minibatches, drawing_case),
+          {"1/N_M, however it is drawn": times(lambda D, M, again: 1.0 if again else (D - 1) / (D - M)),
+           "the factor 1 - N_M/N_D": times(lambda D, M, again: 1.0 if again else (D - 1) / D),
+           "the unbiased variance of the data": times(lambda D, M, again: D / (D - 1)),
+           "1/sqrt N_M": times(lambda D, M, again: np.sqrt(M)),
+           "with replacement, too": times(lambda D, M, again: (D - M) / (D - 1) if again else 1.0)}),
 ]

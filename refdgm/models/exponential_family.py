@@ -1,7 +1,7 @@
 r"""A discrete exponential family, and the Fisher equality: the score has mean zero (ou2018 Sec. 1).
 
     p(z; lam) = exp(lam . s(z) + r(z)) / Z(lam),   z in {0..m-1}
-    score     d/dlam log p(z; lam) = s(z) - E[s],    E[score] = 0
+    score     d/dlam log p(z; lam) = s(z) - E[s],    E[score] = 0,    E[score score'] = -E[Hessian of log p]
     free c    p_hat(z; lam, c) = exp(lam . s(z) + r(z) - c),   a density iff c = log Z(lam)
 
 Shapes: lam (d,), sufficient statistics s (m, d), log reference r (m,). The smallest family with a parameter vector,
@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
-from autograd import make_jvp
+from autograd import hessian, make_jvp
 
-from refdgm.checking import Claim, equals, vanishes
+from refdgm.checking import GRADIENT, Claim, equals, vanishes
 from refdgm.numerics import gaussian_log_prob, log_softmax, softmax, trapezoid
 
 
@@ -96,6 +96,22 @@ def score_size(families):
     return max(onp.max(onp.abs(scores(f)) @ (f.w * onp.exp(f.log_p(f.theta, f.x)))) for f in families)
 
 
+def information(families, off=0.0, root=1.0, power=1):
+    """The Fisher information E[score score'] of each family (ou2018 Mathematical Properties, footnote 2).  -> flat"""
+    def of(f):
+        g = scores(f)
+        return onp.ravel(f.w * onp.exp(root * f.log_p(f.theta + off, f.x)) * g**power @ g.T)
+    return onp.concatenate([of(f) for f in families])
+
+
+def mean_curvature(families):
+    """The oracle: minus the Hessian, by autograd, of E[log p(x; theta')] in theta' at theta."""
+    def of(f):
+        law = f.w * onp.exp(f.log_p(f.theta, f.x))
+        return onp.ravel(-hessian(lambda theta: np.sum(law * f.log_p(theta, f.x)))(f.theta))
+    return onp.concatenate([of(f) for f in families])
+
+
 def log_p_by_products(lam, s, r):
     """The oracle of log p, in plain Python: u(z) = prod_i exp(lam_i s_i(z)), divided by its sum."""
     u = [math.exp(r_z) * math.prod(math.exp(lam_i * s_i) for lam_i, s_i in zip(lam, s_z)) for s_z, r_z in zip(s, r)]
@@ -117,4 +133,11 @@ CLAIMS = [
            "the squared score: its mean is the Fisher information": lambda families: expected_score(families, power=2),
            "expectation under sqrt p": lambda families: expected_score(families, root=0.5)},
           without=vanishes(score_size, moving_support_case, method="quadrature")),
+    Claim("ou2018.x_fisher_information", information,
+          equals(mean_curvature, regular_case, rtol=GRADIENT, method="quadrature"),
+          {"the mean Hessian itself, without its minus": lambda families: -information(families),
+           "expectation under another parameter": lambda families: information(families, off=0.1),
+           "expectation under sqrt p": lambda families: information(families, root=0.5),
+           "the sign of one score": lambda families: information(families, power=0)},
+          without=equals(mean_curvature, moving_support_case, rtol=GRADIENT, method="quadrature")),
 ]
