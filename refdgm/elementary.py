@@ -4,7 +4,7 @@ A library's exp may differ from another's in the last bit, and a chain that meet
 These functions are plain sums, products and one division, each rounded once as IEEE 754 says, so that whoever computes
 them gets the same number; and a compiler can run them on many chains at once.
 
-    exp(x)        = 2^n e^r,  n = floor(x / ln 2 + 1/2), |r| <= ln(2)/2:  a polynomial in r
+    exp(x)        = 2^n e^r,  n = x / ln 2 rounded, |r| <= ln(2)/2:       a polynomial in r
     log(x)        = n ln 2 + log(1 + f),  sqrt(1/2) <= 1 + f < sqrt 2:    Sun's fdlibm, in s = f / (2 + f)
     sincos(u)     = sin and cos of 2 pi u:  a quarter turn q and |u - q/4| <= 1/8:  polynomials
     box_muller    = sqrt(-2 log u) (cos 2 pi v, sin 2 pi v):  two independent N(0, 1) from two uniforms
@@ -14,7 +14,8 @@ Each is written once and works on arrays (NumPy, CuPy) and, compiled, on numbers
 [2e-38, 1e38]; log takes positive normal numbers.
 """
 import math
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,17 +38,25 @@ def from_bits(x):
     return x.view(np.float64 if x.dtype == np.int64 else np.float32)
 
 
+def clamp(x, least, most):
+    """x within bounds; NaN stays NaN."""
+    return np.minimum(np.maximum(x, least), most)
+
+
 def elementary(real):
     """The functions for `real`, np.float64 or np.float32: the constants differ, the formulas do not."""
     double = real is np.float64
     integer = np.int64 if double else np.int32
     width, bias = (integer(52), integer(1023)) if double else (integer(23), integer(127))
     zero, half, one, two, four = (real(c) for c in (0, 0.5, 1, 2, 4))
+    rounder = real(1.5 * 2**width)      # x + rounder has no bits left below one: x is rounded, in the lowest bits
+    rounder_bits = bits_of(np.array(rounder))[()]
     least, most = (real(-708), real(709)) if double else (real(-87), real(88))
     per_ln2, turn, quarter = real(1 / math.log(2)), real(2 * math.pi), real(0.25)
     ln2_high = real(6.93147180369123816490e-01) if double else real(6.9313812256e-01)     # few bits: n x it is exact
     ln2_low = real(1.90821492927058770002e-10) if double else real(9.0580006145e-06)
-    exp_terms = tuple(real(1 / math.factorial(k)) for k in range(13 if double else 6, -1, -1))
+    exp_even, exp_odd = (tuple(real(1 / math.factorial(k)) for k in range(first, 14 if double else 7, 2))[::-1]
+                         for first in (2, 3))
     log_terms = tuple(real(c) for c in (
         (1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01, 2.222219843214978396e-01,
          2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01) if double else
@@ -60,18 +69,22 @@ def elementary(real):
     bit0, bit1 = integer(1), integer(2)
 
     def exp(x):
-        x = np.minimum(np.maximum(x, least), most)
-        n = np.floor(x * per_ln2 + half)
+        x = clamp(x, least, most)
+        t = x * per_ln2 + rounder
+        n = t - rounder
         r = (x - n * ln2_high) - n * ln2_low
-        p = exp_terms[0]
-        for term in exp_terms[1:]:
-            p = p * r + term
-        return p * from_bits(integer((integer(n) + bias) << width))
+        z = r * r
+        even, odd = exp_even[0], exp_odd[0]         # of (e^r - 1 - r) / r^2: two short chains of operations at once
+        for term in exp_even[1:]:
+            even = even * z + term
+        for term in exp_odd[1:]:
+            odd = odd * z + term
+        return (one + (r + z * (even + odd * r))) * from_bits(integer((bits_of(t) + bias) << width))
 
     def log(x):
         bits = bits_of(x)
         scale = integer(integer(bits - root_half) & exponent)       # n in place of an exponent: x = 2^n (1 + f)
-        n = real(integer(scale >> width))
+        n = from_bits(integer((scale >> width) + rounder_bits)) - rounder
         f = from_bits(integer(bits - scale)) - one
         s = f / (two + f)
         z = s * s
@@ -82,8 +95,8 @@ def elementary(real):
         return n * ln2_high - ((h - (s * (h + z * p) + n * ln2_low)) - f)
 
     def sincos(u):
-        q = np.floor(four * u + half)
-        t = turn * (u - quarter * q)
+        turns = four * u + rounder
+        t = turn * (u - quarter * (turns - rounder))
         z = t * t
         s, c = sin_terms[0], cos_terms[0]
         for term in sin_terms[1:]:
@@ -91,7 +104,7 @@ def elementary(real):
         for term in cos_terms[1:]:
             c = c * z + term
         s = s * t
-        q = integer(q)
+        q = bits_of(turns)                                          # its lowest two bits number the quarter turn
         swap = real(integer(q & bit0))                              # 0 or 1: products with it are exact
         keep = one - swap
         return ((s * keep + c * swap) * (one - real(integer(q & bit1))),

@@ -46,11 +46,12 @@ def compiled(function):
     return kernel
 
 
-def shared(function, by_type=None):
-    """Let kernels call a plain Python function, compiled into them; `by_type` {dtype: function} chooses by the type of
-    its last argument. LLVM is told to inline: it must see a whole loop to run it on many chains at once."""
+def shared(function, by_type=None, instead=None):
+    """Let kernels call a plain Python function, compiled into them, or what stands for it there; `by_type`
+    {dtype: function} chooses by the type of its last argument. LLVM is told to inline: it must see a whole loop to run
+    it on many chains at once."""
     table = by_type and {numba.from_dtype(np.dtype(real)): f for real, f in by_type.items()}
-    choose = (lambda *arguments: table.get(arguments[-1])) if table else (lambda *arguments: function)
+    choose = (lambda *arguments: table.get(arguments[-1])) if table else (lambda *arguments: instead or function)
     overload(function, strict=False, jit_options={"forceinline": True, "error_model": "numpy"})(choose)
 
 
@@ -70,6 +71,14 @@ REAL = {integer: real for real, integer in INTEGER.items()}
 overload(elementary.bits_of)(lambda x: _bitcast(INTEGER[x]))
 overload(elementary.from_bits)(lambda x: _bitcast(REAL[x]))
 
+
+def _clamp(x, least, most):
+    """As elementary.clamp, in the two instructions that a processor has for it."""
+    x = least if x < least else x
+    return most if most < x else x
+
+
+shared(elementary.clamp, instead=_clamp)
 for _i, _name in enumerate(elementary.Elementary._fields):
     shared(getattr(elementary, _name), {real: functions[_i] for real, functions in elementary.FOR.items()})
     for _functions in elementary.FOR.values():
@@ -225,7 +234,7 @@ def draw_bits(units, chain, step, draw, k0, k1, words):
 
     The words come first and the comparisons after them: with fewer arrays in each loop LLVM runs both on many lanes.
     """
-    n = units.shape[0]
+    n, zero, one = units.shape[0], units.dtype.type(0), units.dtype.type(1)
     first, second, third, fourth = words[0], words[1], words[2], words[3]
     for site in range(0, n, 4):
         for lane in range(chain.shape[0]):
@@ -234,4 +243,4 @@ def draw_bits(units, chain, step, draw, k0, k1, words):
         for i in range(min(4, n - site)):
             row, word = units[site + i], words[i]
             for lane in range(row.shape[0]):
-                row[lane] = fires(word[lane], row[lane])
+                row[lane] = one if fires(word[lane], row[lane]) else zero

@@ -22,6 +22,7 @@ from refdgm import validation as valid
 from refdgm.elementary import box_muller, exp
 
 WORD = 2**32
+LOW, HALF = np.uint64(WORD - 1), np.uint64(32)
 
 
 class Stream(NamedTuple):
@@ -59,14 +60,14 @@ def philox(c0, c1, c2, c3, k0, k1):
     >>> [hex(w[0]) for w in philox(zero, zero, zero, zero, zero, zero)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
-    for _ in range(10):
-        p0 = np.uint64(0xD2511F53) * np.uint64(c0)
-        p1 = np.uint64(0xCD9E8D57) * np.uint64(c2)
-        c0, c1, c2, c3 = (np.uint32((p1 >> np.uint64(32)) ^ c1 ^ k0), np.uint32(p1),
-                          np.uint32((p0 >> np.uint64(32)) ^ c3 ^ k1), np.uint32(p0))
-        k0 = np.uint32(np.uint64(k0) + np.uint64(0x9E3779B9))       # Weyl sequences, modulo 2^32
-        k1 = np.uint32(np.uint64(k1) + np.uint64(0xBB67AE85))
-    return c0, c1, c2, c3
+    c0, c1, c2, c3, k0, k1 = (np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3), np.uint64(k0), np.uint64(k1))
+    for _ in range(10):                 # in 64 bits, of which the lower 32 count: a processor multiplies so
+        p0 = (c0 & LOW) * np.uint64(0xD2511F53)
+        p1 = (c2 & LOW) * np.uint64(0xCD9E8D57)
+        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1, (p0 >> HALF) ^ c3 ^ k1, p0
+        k0 = k0 + np.uint64(0x9E3779B9)                             # Weyl sequences
+        k1 = k1 + np.uint64(0xBB67AE85)
+    return np.uint32(c0 & LOW), np.uint32(c1 & LOW), np.uint32(c2 & LOW), np.uint32(c3 & LOW)
 
 
 def uniform64(w, like=None):
