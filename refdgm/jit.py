@@ -102,28 +102,55 @@ def _pool(threads):
     return ThreadPoolExecutor(threads, thread_name_prefix="refdgm")
 
 
-def in_threads(kernel, blocked, arguments, threads=None):
+def in_threads(kernel, blocked, arguments, threads=None, together=1):
     """Call kernel(*blocked, *arguments) on contiguous slices of the blocks, one a thread.
 
-    blocked: arrays whose first axis counts blocks of chains; the kernel works on them in place.
+    blocked: arrays whose first axis counts blocks of chains; the kernel works on them in place. Where it counts chains,
+    `together` of them are a block.
     """
-    blocks = len(blocked[0])
+    rows = len(blocked[0])
+    blocks = -(-rows // together)
     threads = min(threads or cores(), blocks)
     if threads == 1:
         kernel(*blocked, *arguments)
         return
-    edges = [blocks * i // threads for i in range(threads + 1)]
+    edges = [min(rows, blocks * i // threads * together) for i in range(threads + 1)]
     parts = [_pool(threads).submit(kernel, *(a[start:stop] for a in blocked), *arguments)
              for start, stop in zip(edges, edges[1:])]
     for part in parts:
         part.result()
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def load(x, first, block):
+    """Chains first, first + 1, ... side by side: x (C, n) -> block (n, lanes), filled up with copies of the last."""
+    n, lanes = block.shape
+    inside = min(lanes, x.shape[0] - first)
+    for i in range(n):
+        row = block[i]
+        for lane in range(inside):
+            row[lane] = x[first + lane, i]
+        for lane in range(inside, lanes):
+            row[lane] = x[first + inside - 1, i]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def store(block, x, first):
+    """The inverse of load."""
+    n, lanes = block.shape
+    for i in range(n):
+        row = block[i]
+        for lane in range(min(lanes, x.shape[0] - first)):
+            x[first + lane, i] = row[lane]
+
+
 def pack(x, lanes):
     """Chains side by side: (C, n) -> (blocks, n, lanes), the last block filled up with copies of the last chain."""
     blocks = -(-len(x) // lanes)
-    x = x[np.minimum(np.arange(blocks * lanes), len(x) - 1)]
-    return np.ascontiguousarray(np.swapaxes(x.reshape(blocks, lanes, -1), 1, 2))
+    x = x[np.minimum(np.arange(blocks * lanes), len(x) - 1)].reshape(blocks, lanes, -1)
+    packed = scratch.py_func(blocks * x.shape[2], lanes, x).reshape(blocks, -1, lanes)
+    packed[...] = np.swapaxes(x, 1, 2)
+    return packed
 
 
 def unpack(packed, chains):
@@ -142,15 +169,16 @@ def lanes(real):
     return VECTORS * VECTOR_BYTES // np.dtype(real).itemsize
 
 
-def _tile(rows, fused):
-    """tile(w, x, out, j, k0, k1):  out[j + r, :] += sum_k w[k, j + r] x[k, :] for k0 <= k < k1 in order.
+def tile(rows, fused):
+    """add(w, x, out, j, k0, k1):  out[j + r, :] += sum_k w[k, j + r] x[k, :] for r < rows and k0 <= k < k1 in order.
 
-    The sums stay in registers over the loop, which no loop vectoriser arranges; hence LLVM by hand.
+    w and x lie row by row without gaps, x and out are `lanes` wide; fused is for x of zeros and ones. The sums stay in
+    registers over the loop, which no loop vectoriser arranges; hence LLVM by hand.
     """
     flags = ["contract"] if fused else []
 
     @intrinsic
-    def tile(typing, w, x, out, j, k0, k1):
+    def add(typing, w, x, out, j, k0, k1):
         def build(context, b, signature, arguments):
             arrays = [context.make_array(t)(context, b, a) for t, a in zip(signature.args[:3], arguments[:3])]
             w_data, x_data, out_data = (array.data for array in arrays)
@@ -189,21 +217,50 @@ def _tile(rows, fused):
 
         return types.void(w, x, out, types.int64, types.int64, types.int64), build
 
-    return tile
+    return add
+
+
+@compiled
+def panels(w):
+    """w (K, J) as dot_bits and dot_reals read it fastest: (J / ROWS, K, ROWS), the last panel filled up with zeros.
+    In w itself consecutive reads lie a row apart, mostly on another page."""
+    units, columns = w.shape
+    packed = np.zeros((-(-columns // ROWS), units, ROWS), w.dtype)
+    for panel in range(packed.shape[0]):
+        for k in range(units):
+            for r in range(min(ROWS, columns - panel * ROWS)):
+                packed[panel, k, r] = w[k, panel * ROWS + r]
+    return packed
+
+
+def _columns(w, out, j):
+    """Where column j of w is found: a matrix, the rows that it goes to, and its number in both."""
+
+
+@overload(_columns, inline="always")
+def _(w, out, j):
+    if w.ndim == 2:
+        return lambda w, out, j: (w, out, j)
+    return lambda w, out, j: (w[j // ROWS], out[j - j % ROWS:], j % ROWS)
 
 
 def _dot(fused):
-    wide, narrow, wide_rows, stretch = _tile(ROWS, fused), _tile(1, fused), ROWS, 128       # 128 rows of x stay in L1
+    wide, pair, single, stretch = _tile(ROWS, fused), _tile(2, fused), _tile(1, fused), 256
 
     def dot(w, x, out):
-        units, columns = w.shape
-        for k0 in range(0, units, stretch):
+        units, columns = x.shape[0], out.shape[0]
+        for k0 in range(0, units, stretch):         # a stretch of x stays in the cache while all columns pass
             k1 = min(units, k0 + stretch)
-            whole = columns - columns % wide_rows
-            for j in range(0, whole, wide_rows):
-                wide(w, x, out, j, k0, k1)
-            for j in range(whole, columns):
-                narrow(w, x, out, j, k0, k1)
+            whole = columns - columns % ROWS
+            for j in range(0, whole, ROWS):
+                matrix, to, column = _columns(w, out, j)
+                wide(matrix, x, to, column, k0, k1)
+            for j in range(whole, columns - 1, 2):
+                matrix, to, column = _columns(w, out, j)
+                pair(matrix, x, to, column, k0, k1)
+            if (columns - whole) % 2:
+                matrix, to, column = _columns(w, out, columns - 1)
+                single(matrix, x, to, column, k0, k1)
 
     return numba.njit(dot, nogil=True, error_model="numpy")
 
@@ -211,7 +268,8 @@ def _dot(fused):
 dot_bits = _dot(fused=True)
 """dot_bits(w, x, out): out += w'x for a block of chains, x of zeros and ones.  (K, J), (K, lanes), (J, lanes)
 
-Equal bit for bit to elementary.dot_in_order: the products are exact, so that fusing them with the sum changes nothing.
+w may also come as panels(w), which is faster where w is large. Equal bit for bit to elementary.dot_in_order: the
+products are exact, so that fusing them with the sum changes nothing.
 """
 dot_reals = _dot(fused=False)
 """The same for any x, at half the speed: product and sum are rounded separately, as NumPy does."""

@@ -27,3 +27,18 @@ def stationary_law(P):
 def total_variation(p, q):
     """Half the L1 distance of two laws: the largest difference of a probability.  (..., S), (..., S) -> (...)"""
     return np.sum(np.abs(p - q), axis=-1) / 2
+
+
+def bit_update(on, site):
+    """P that draws the bit `site` anew: it is 1 with probability on[s].  (2**D,) -> (2**D, 2**D)
+
+    The states are the rows of numerics.all_binary(D): bit i of state s is (s >> i) & 1.
+
+    >>> bit_update(np.array([0.25, 0.75]), 0).tolist()
+    [[0.75, 0.25], [0.25, 0.75]]
+    """
+    states = np.arange(len(on))
+    P = np.zeros((len(on), len(on)))
+    P[states, states | 1 << site] = on
+    P[states, states & ~(1 << site)] = 1 - on
+    return P
