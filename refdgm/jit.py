@@ -20,6 +20,7 @@ from refdgm import elementary, streams
 from refdgm.streams import fires, philox
 
 HERE = Path(__file__).parent
+CACHE_LINE = 64             # bytes
 
 if numba.config.CPU_FEATURES is None and binding.get_host_cpu_features().get("avx512f"):
     # LLVM's tuning for Intel's processors leaves half of the 512-bit registers idle; exp takes half the time with all.
@@ -122,6 +123,15 @@ def in_threads(kernel, blocked, arguments, threads=None, together=1):
 
 
 @numba.njit(nogil=True, error_model="numpy")
+def scratch(rows, lanes, like):
+    """np.empty((rows, lanes), like.dtype) from the start of a line of the cache: a vector that lies across two costs
+    twice the time."""
+    memory = np.empty(rows * lanes + CACHE_LINE, like.dtype)
+    skip = (-memory.ctypes.data % CACHE_LINE) // memory.itemsize
+    return memory[skip:skip + rows * lanes].reshape(rows, lanes)
+
+
+@numba.njit(nogil=True, error_model="numpy")
 def load(x, first, block):
     """Chains first, first + 1, ... side by side: x (C, n) -> block (n, lanes), filled up with copies of the last."""
     n, lanes = block.shape
@@ -147,10 +157,8 @@ def store(block, x, first):
 def pack(x, lanes):
     """Chains side by side: (C, n) -> (blocks, n, lanes), the last block filled up with copies of the last chain."""
     blocks = -(-len(x) // lanes)
-    x = x[np.minimum(np.arange(blocks * lanes), len(x) - 1)].reshape(blocks, lanes, -1)
-    packed = scratch.py_func(blocks * x.shape[2], lanes, x).reshape(blocks, -1, lanes)
-    packed[...] = np.swapaxes(x, 1, 2)
-    return packed
+    x = x[np.minimum(np.arange(blocks * lanes), len(x) - 1)]
+    return np.ascontiguousarray(np.swapaxes(x.reshape(blocks, lanes, -1), 1, 2))
 
 
 def unpack(packed, chains):
@@ -245,7 +253,7 @@ def _(w, out, j):
 
 
 def _dot(fused):
-    wide, pair, single, stretch = _tile(ROWS, fused), _tile(2, fused), _tile(1, fused), 256
+    wide, pair, single, stretch = tile(ROWS, fused), tile(2, fused), tile(1, fused), 256
 
     def dot(w, x, out):
         units, columns = x.shape[0], out.shape[0]
