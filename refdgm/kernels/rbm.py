@@ -1,22 +1,25 @@
 """Block Gibbs sampling of a Bernoulli RBM, compiled: the twin of refdgm.samplers.rbm_gibbs.step."""
-import numpy as np
-
-from refdgm.jit import compiled, dot_bits, draw_bits, fill
+from refdgm.jit import compiled, dot_bits, draw_bits, fill, load, scratch, store
 
 
 @compiled
-def gibbs(v, h, chain, w, w_transposed, b, c, step, steps, k0, k1):
-    """`steps` steps h ~ p(h|v), v ~ p(v|h) of every block of chains, in place.
+def gibbs(v, h, chain, w, w_transposed, b, c, step, steps, k0, k1, lanes):
+    """`steps` steps h ~ p(h|v), v ~ p(v|h) of every chain, in place, `lanes` chains at a time.
 
-    v (blocks, D, lanes), h (blocks, H, lanes), chain (blocks, lanes) uint32; w (D, H), b (D,), c (H,); the last four
-    are the number of steps made before, of steps to make, and the key.
+    v (C, D), h (C, H), chain (C, 1) uint32; jit.panels of w (D, H) and of its transpose, b (D,), c (H,); `step` steps
+    have been made; k0 and k1 are the key.
     """
-    words = np.empty((4, v.shape[2]), np.uint32)
-    for block in range(v.shape[0]):
+    visible, hidden = scratch(v.shape[1], lanes, v), scratch(h.shape[1], lanes, h)
+    numbers, words = scratch(1, lanes, chain), scratch(4, lanes, chain)
+    for first in range(0, v.shape[0], lanes):
+        load(chain, first, numbers)
+        load(v, first, visible)
         for t in range(step, step + steps):
-            fill(h[block], c)
-            dot_bits(w, v[block], h[block])
-            draw_bits(h[block], chain[block], t, 0, k0, k1, words)
-            fill(v[block], b)
-            dot_bits(w_transposed, h[block], v[block])
-            draw_bits(v[block], chain[block], t, 1, k0, k1, words)
+            fill(hidden, c)
+            dot_bits(w, visible, hidden)
+            draw_bits(hidden, numbers[0], t, 0, k0, k1, words)
+            fill(visible, b)
+            dot_bits(w_transposed, hidden, visible)
+            draw_bits(visible, numbers[0], t, 1, k0, k1, words)
+        store(visible, v, first)
+        store(hidden, h, first)

@@ -57,13 +57,13 @@ def run(theta, state, steps, threads=None, **options):
     from refdgm import jit
     from refdgm.kernels.rbm import gibbs
     w, b, c = _parameters(theta, state.v.dtype)
-    w_transposed, lanes = np.ascontiguousarray(w.T), jit.lanes(w.dtype)
+    panels, panels_transposed, lanes = jit.panels(w), jit.panels(w.T), jit.lanes(w.dtype)
 
     def compiled(state, n):
-        number, key = len(state.v), keys(state.stream.seed)
-        v, h, chain = (jit.pack(a, lanes) for a in (state.v, state.h, state.stream.chain[:, None]))
-        jit.in_threads(gibbs, (v, h, chain[:, 0]), (w, w_transposed, b, c, state.stream.step, n, *key), threads)
-        return State(jit.unpack(v, number), jit.unpack(h, number), advance(state.stream, n))
+        v, h, chain = state.v.copy(), np.empty_like(state.h), state.stream.chain[:, None]
+        jit.in_threads(gibbs, (v, h, chain), (panels, panels_transposed, b, c, state.stream.step, n,
+                                              *keys(state.stream.seed), lanes), threads, together=lanes)
+        return State(v, h, advance(state.stream, n))
 
     return chains.drive(state, compiled, steps, **options)
 
