@@ -101,7 +101,11 @@ def one_mode(seed):
 
 
 def apart(widths):
-    """Two modes, at least so many widths of the wider one apart, the first the heavier, all of it well on the grid."""
+    """Two modes, at least so many widths of the wider one apart, the first the heavier, all of it well on the grid.
+
+    No theorem: among random targets either fit may be the sharper where that is two widths or less. A gap between the
+    modes, four widths from each, is there from eight.
+    """
     def holds(target):
         (w, _), mean, std = target["w"], target["mean"], target["std"]
         return 0.55 <= w <= 0.9 and abs(mean[1] - mean[0]) >= widths * max(std) \
