@@ -91,10 +91,9 @@ def run(theta, state, steps, scan="sequential", threads=None, **options):
     kernel, lanes = getattr(kernels, scan), jit.lanes(real)
 
     def compiled(state, steps):
-        x = state.x if n == b.size else np.pad(state.x, ((0, 0), (0, b.size - n)))
-        x, chain = (jit.pack(a, lanes) for a in (x, state.stream.chain[:, None]))
-        jit.in_threads(kernel, (x, chain[:, 0]), (J, b, state.stream.step, steps, *keys(state.stream.seed)), threads)
-        return State(jit.unpack(x[:, :n], len(state.x)), advance(state.stream, steps))
+        x, s = state.x.copy(), state.stream
+        jit.in_threads(kernel, (x, s.chain[:, None]), (J, b, s.step, steps, *keys(s.seed), lanes), threads, lanes)
+        return State(x, advance(s, steps))
 
     return chains.drive(state, compiled, steps, **options)
 
