@@ -13,17 +13,19 @@ _beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir(os.path.join(_beside, "derivations")):
     __path__.append(_beside)
 
-_SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "derivation",
-               "derivations", "diagnostics", "directed", "divergences", "elementary", "falsification", "jit", "kernels",
-               "ledger", "models", "numerics", "report", "samplers", "streams", "transition_test", "undirected",
-               "validation", "verification")
+_SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "datasets",
+               "derivation", "derivations", "diagnostics", "directed", "divergences", "elementary", "falsification",
+               "fitting", "jit", "kernels", "learning", "ledger", "models", "numerics", "report", "samplers", "streams",
+               "transition_test", "trees", "undirected", "updates", "validation", "verification")
 
 
 def __getattr__(name):
+    if name == "fit":
+        return importlib.import_module("refdgm.fitting").fit
     if name in _SUBMODULES:
         return importlib.import_module(f"refdgm.{name}")
     raise AttributeError(f"module 'refdgm' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted([*globals(), *_SUBMODULES, "fit"])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refdgm import validation as valid
+from refdgm.trees import tree_map
 
 CALL_SECONDS = 0.2          # an interrupt is seen after the call in progress; so calls are kept short
 
@@ -46,16 +47,16 @@ def drive(state, advance, steps, *, burn_in=0, thin=1, keep=None, average=None, 
             state = clock.advance(state, advance, steps // looks)
             samples += 1
             if keep:
-                kept.append(_map(np.copy, keep(state)))
+                kept.append(tree_map(np.copy, keep(state)))
             if average:
-                now = _map(lambda a: np.asarray(a, dtype=np.float64), average(state))
-                total = now if total is None else _map(np.add, total, now)
+                now = tree_map(lambda a: np.asarray(a, dtype=np.float64), average(state))
+                total = now if total is None else tree_map(np.add, total, now)
     except KeyboardInterrupt:
         state, interrupted = clock.latest, True
         print(f"interrupted after {clock.done} of {clock.total} steps; what there is comes back.", file=sys.stderr)
     clock.close()
-    return Run(state, _map(lambda *a: np.stack(a), *kept) if kept else None,
-               None if total is None else _map(lambda a: a / samples, total), samples, interrupted)
+    return Run(state, tree_map(lambda *a: np.stack(a), *kept) if kept else None,
+               None if total is None else tree_map(lambda a: a / samples, total), samples, interrupted)
 
 
 class _Clock:
@@ -88,14 +89,3 @@ class _Clock:
         if self.progress and self.done:
             self.show()
             print(file=sys.stderr)
-
-
-def _map(f, *trees):
-    """f on the arrays of some tuples or dicts alike, or on the arrays themselves."""
-    first = trees[0]
-    if isinstance(first, dict):
-        return {name: f(*(tree[name] for tree in trees)) for name in first}
-    if isinstance(first, tuple):
-        leaves = [f(*leaves) for leaves in zip(*trees)]
-        return type(first)(*leaves) if hasattr(first, "_fields") else tuple(leaves)
-    return f(*trees)

@@ -59,15 +59,21 @@ def latent_states(theta):
 
 
 def log_joint_table(theta, x):
-    """log p(x, h) for every h.  (..., D) -> (..., 2**H)"""
+    """log p(x, h) for every h, the states of h in one matrix product: x'l - sum_i softplus(l_i), l = Wh + b.
+
+    (..., D) -> (..., 2**H)
+    """
     validate(theta, x=x)
-    return log_joint(theta, np.expand_dims(x, -2), latent_states(theta))
+    h = latent_states(theta)
+    logits = np.dot(h, theta["W"].T) + theta["b"]
+    return log_prior(theta, h) + np.dot(x, logits.T) - np.sum(softplus(logits), axis=-1)
 
 
 def log_q_table(phi, x):
     """log q(h|x) for every h.  (..., D) -> (..., 2**H)"""
     validate(phi=phi, x=x)
-    return log_q(phi, np.expand_dims(x, -2), all_binary(np.shape(phi["c"])[0]))
+    logits = np.dot(x, phi["V"].T) + phi["c"]
+    return np.dot(logits, all_binary(np.shape(phi["c"])[0]).T) - np.sum(softplus(logits), axis=-1, keepdims=True)
 
 
 def log_marginal(theta, x):

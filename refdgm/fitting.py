@@ -1,0 +1,171 @@
+r"""`refdgm.fit`: the one loop in which every algorithm learns (ou2018 Algorithm 1).
+
+    z_t      ~ K_{lam_{t-1}}(. | z_{t-1})                  draw
+    lam_t    = lam_{t-1} + gamma_t F(z_t; lam_{t-1})       field, then the update rule
+
+An algorithm is what it plugs in: `start` makes the parameters and what its chain remembers, `draw` takes z from
+the stream of step t for a minibatch, `field` is F. The parameters are a dict of dicts of arrays, {"theta": .., "phi":
+..}, and F has the same form: each part goes its own way (a discriminator up, its generator down: the signs are in F).
+
+Every random number has an address (seed, chain, step), so that a run that was killed and goes on from its checkpoint is
+the run that was not, bit for bit.
+"""
+import sys
+import time
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from refdgm import streams, trees, updates
+from refdgm import validation as valid
+
+MINIBATCH = 2**32 - 1           # the chain of the stream that shuffles the data
+
+
+class Algorithm(NamedTuple):
+    """What the loop plugs in; x (B, D) are the rows `index` (B,) of the training data.
+
+    start(data, seed) -> (parameters, memory);   draw(parameters, memory, x, index, seed, t) -> (z, memory);
+    field(parameters, z, x) -> F, a tree like the parameters.
+    """
+    name: str
+    start: Callable
+    draw: Callable
+    field: Callable
+
+
+class Fit(NamedTuple):
+    """What a fit gives back."""
+    parameters: Any
+    memory: Any             # of the algorithm's chains
+    history: dict           # {"step": (n,), name: (n,), ...}: what the monitor said and when
+    steps: int              # steps made
+    interrupted: bool       # Ctrl-C ended it
+    stopped_early: bool     # the monitor ended it
+
+
+def fit(algorithm, data, steps, *, batch=None, schedule=None, update=None, seed=0, monitor=None, every=100,
+        patience=None, checkpoint=None, progress=False):
+    """Learn for `steps` steps from the rows of `data`, an array (N, D).
+
+    batch       rows a step, drawn without replacement within an epoch; None takes all of them
+    schedule    t -> gamma_t (refdgm.updates); update: the rule, SGD unless given
+    monitor     parameters -> dict of numbers, asked every `every` steps and at the ends; they make the history
+    patience    stop when the monitor's first number has not risen over this many looks; the best parameters come back
+    checkpoint  a .npz file, written at every look and read, if it is there, to go on
+    Ctrl-C ends the fit and returns what there is. Raises ValueError for bad settings, and where F is not finite.
+    """
+    x = np.asarray(data, dtype=float)
+    valid.shape("data", x, (None, None))
+    valid.finite("data", x)
+    valid.count("the number of rows", len(x))
+    valid.count("steps", steps)
+    valid.count("every", every)
+    batch = len(x) if batch is None else batch
+    valid.count("batch", batch)
+    valid.require(batch <= len(x), f"batch must be at most the number of rows, {len(x)}, but is {batch}.")
+    valid.require(patience is None or monitor, "patience needs a monitor whose first number is to rise.")
+    schedule, update = schedule or updates.constant(0.1), update or updates.sgd()
+    parameters, memory = algorithm.start(x, seed)
+    now = {"parameters": parameters, "memory": memory, "update": update.init(parameters), "best": parameters,
+           "step": np.array(0), "seed": np.array(seed), "history": ()}
+    watch = _Watch(monitor, patience)
+    if checkpoint is not None:
+        now = watch.resume(checkpoint, now)
+    interrupted, show = False, _Progress(steps, progress)
+    try:
+        watch.look(now, checkpoint)
+        while now["step"] < steps and not watch.over:
+            t = int(now["step"]) + 1
+            index = minibatch(len(x), batch, seed, t)
+            z, memory = algorithm.draw(now["parameters"], now["memory"], x[index], index, seed, t)
+            F = algorithm.field(now["parameters"], z, x[index])
+            parameters, rule = update.step(now["parameters"], now["update"], F, schedule(t), t)
+            _finite(algorithm.name, parameters, t)
+            now = {**now, "parameters": parameters, "memory": memory, "update": rule, "step": np.array(t)}
+            if t % every == 0 or t == steps:
+                watch.look(now, checkpoint)
+                show(t)
+    except KeyboardInterrupt:
+        interrupted = True
+        watch.look(now, checkpoint)
+        print(f"interrupted after {now['step']} of {steps} steps; what there is comes back.", file=sys.stderr)
+    best = watch.best if patience is not None else now["parameters"]
+    return Fit(best, now["memory"], watch.history(), int(now["step"]), interrupted, watch.over)
+
+
+def minibatch(N, batch, seed, t):
+    """The rows of step t: epochs of N rows, each in a random order of its own.  -> (batch,) of int
+
+    An epoch has N // batch steps; what is left of its order is not used.
+    """
+    if batch == N:
+        return np.arange(N)
+    epoch, place = divmod(t - 1, N // batch)
+    shuffle = streams.Stream(seed, np.array([MINIBATCH], np.uint32), epoch)
+    order = np.argsort(streams.words(shuffle, N)[0], kind="stable")
+    return order[place * batch:(place + 1) * batch]
+
+
+def _finite(name, parameters, t):
+    for path, leaf in trees.leaves(parameters):
+        valid.require(np.all(np.isfinite(leaf)), f"{name}: {path} is not finite after step {t}: a smaller step size is "
+                                                 "needed, or the data are not what the model takes.")
+
+
+class _Watch:
+    """The monitor's numbers over time, the best parameters, and the checkpoint."""
+
+    def __init__(self, monitor, patience):
+        self.monitor, self.patience, self.over = monitor, patience, False
+        self.rows, self.best, self.best_value, self.since = [], None, -np.inf, 0
+
+    def look(self, now, checkpoint):
+        step = int(now["step"])
+        if self.monitor and not (self.rows and self.rows[-1]["step"] == step):
+            numbers = {name: float(value) for name, value in self.monitor(now["parameters"]).items()}
+            self._add({"step": step, **numbers}, now["parameters"])
+        if checkpoint is not None:
+            rows = {name: np.array([row[name] for row in self.rows]) for name in (self.rows[0] if self.rows else {})}
+            trees.save(checkpoint, {**now, "best": self.best if self.best is not None else now["parameters"],
+                                    "history": rows})
+
+    def _add(self, row, parameters):
+        self.rows.append(row)
+        value = list(row.values())[1]
+        if value > self.best_value:
+            self.best, self.best_value, self.since = parameters, value, 0
+        else:
+            self.since += 1
+        self.over = self.patience is not None and self.since >= self.patience
+
+    def resume(self, path, now):
+        from pathlib import Path
+        if not Path(path).exists():
+            return now
+        form = {name: part for name, part in now.items() if name != "history"}
+        back = trees.load(path, form)
+        valid.require(int(back["seed"]) == int(now["seed"]), f"{path} was made with the seed {back['seed']}.")
+        with np.load(path, allow_pickle=False) as file:
+            columns = {name.removeprefix("history/"): file[name] for name in file if name.startswith("history/")}
+        for i in range(len(columns.get("step", ()))):
+            row = {name: float(column[i]) for name, column in columns.items()}
+            self._add({**row, "step": int(row["step"])}, None)
+        self.best = back["best"]
+        return {**back, "history": ()}
+
+    def history(self):
+        return {name: np.array([row[name] for row in self.rows]) for name in (self.rows[0] if self.rows else {})}
+
+
+class _Progress:
+    """One line on stderr, rewritten."""
+
+    def __init__(self, steps, wanted):
+        self.steps, self.wanted, self.start = steps, wanted, time.monotonic()
+
+    def __call__(self, t):
+        if self.wanted:
+            left = (time.monotonic() - self.start) / t * (self.steps - t)
+            print(f"\rstep {t} of {self.steps}, {left:.0f} s left ", end="\n" if t == self.steps else "",
+                  file=sys.stderr, flush=True)
