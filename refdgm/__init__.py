@@ -14,9 +14,9 @@ if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir
     __path__.append(_beside)
 
 _SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "datasets",
-               "derivation", "derivations", "diagnostics", "directed", "divergences", "elementary", "falsification",
-               "fitting", "jit", "kernels", "learning", "ledger", "models", "numerics", "report", "samplers", "streams",
-               "transition_test", "trees", "undirected", "updates", "validation", "verification")
+               "derivation", "derivations", "diagnostics", "directed", "divergences", "elementary", "enumeration",
+               "falsification", "fitting", "jit", "kernels", "learning", "ledger", "models", "numerics", "report",
+               "samplers", "streams", "transition_test", "trees", "undirected", "updates", "validation", "verification")
 
 
 def __getattr__(name):
