@@ -85,11 +85,12 @@ def storage(n, layers):
 # ---- claims ---------------------------------------------------------------------------
 
 def learning_case(seed):
-    """Ten observations, two components, and a start on the other side."""
+    """Ten observations, two components, and a start of p(h) and of q(h) on the other side."""
     c = random_case(seed, X=4, H=2, n=10)
     weights = maximum_likelihood(c["log_B"], c["p_data"])
-    return {"seed": seed, "theta": {"a": np.array([-1.0, 1.0]) * np.sign(weights[0] - weights[1])}, "phi": c["phi"],
-            "log_B": c["log_B"], "observations": np.repeat(np.arange(4), np.rint(10 * c["p_data"]).astype(int))}
+    other = np.array([-1.0, 1.0]) * np.sign(weights[0] - weights[1])
+    return {"seed": seed, "theta": {"a": other}, "phi": {"c": 1.5 * other}, "log_B": c["log_B"],
+            "observations": np.repeat(np.arange(4), np.rint(10 * c["p_data"]).astype(int))}
 
 
 def estimate(seed, theta, phi, log_B, observations):

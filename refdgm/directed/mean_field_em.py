@@ -50,8 +50,8 @@ def round_from_maximum_likelihood(prior, likelihood, e_step=mean_field, m_step=m
                      log_likelihood(prior, likelihood, p_data) - log_likelihood(prior, new, p_data)])
 
 
-def random_case(seed, X=5, A=2, B=3):
-    """Logits of a prior and of a likelihood by which x makes the two causes dependent."""
+def random_case(seed, X=3, A=2, B=3):
+    """Logits of a prior and of a likelihood by which x makes the two causes dependent; less x than pairs of causes."""
     rng = onp.random.default_rng(seed)
     return {"prior": onp.log(rng.dirichlet(onp.ones(A * B) * 3).reshape(A, B)),
             "likelihood": onp.log(rng.dirichlet(onp.ones(X), A * B).T.reshape(X, A, B))}

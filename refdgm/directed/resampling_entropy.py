@@ -143,7 +143,7 @@ BITS = float(onp.log(2))
 
 CLAIMS = [
     Claim("bachman2015.eq21", mean(lower_bound, 2, 5),
-          is_at_most(lambda theta, phi, x: np.full(2, sbn.log_marginal(theta, x)), sbn.random_case),
+          is_at_most(lambda theta, phi, x: np.full(2, sbn.log_marginal(theta, x)), sbn.good_encoder_case),
           {"entropy added, log k forgotten": mean(log_of_sum, 2, 5),
            "entropy counted twice": mean(lambda f: lower_bound(f) + resampling_entropy(f), 2, 5)},
           printed=mean(mean_of_log, 2, 5)),

@@ -133,6 +133,14 @@ def random_case(seed, D=3, H=2):
     return {"theta": theta, "phi": phi, "x": rng.integers(0, 2, D).astype(float)}
 
 
+def good_encoder_case(seed, D=3, H=2):
+    """As random_case, but q(h|x) nearly has the posterior's marginals at this x: a gap that a wrong bound oversteps."""
+    theta, phi, x = random_case(seed, D, H).values()
+    marginals = posterior(theta, x) @ latent_states(theta)
+    log_odds = onp.log(marginals / (1 - marginals)) + phi["c"] / 4
+    return {"theta": theta, "phi": {"V": phi["V"], "c": log_odds - phi["V"] @ x}, "x": x}
+
+
 def random_data_case(seed, n=5, D=3, H=2):
     """As random_case, with a data set X (n, D) (rows may repeat) in place of x."""
     rng = onp.random.default_rng([seed, n])
