@@ -1,0 +1,185 @@
+"""Langevin chains, compiled: the same operations as the steps in refdgm.samplers, `lanes` chains at a time, in place.
+
+In every kernel x (C, n), chain (C, 1) uint32; `target` is a tuple of parameters whose form refdgm.kernels.targets
+knows, `rows` of scratch; the last three arguments are the number of steps made before and the key.
+"""
+from functools import cache
+
+import numba
+import numpy as np
+
+from refdgm import chains, jit
+from refdgm.elementary import log
+from refdgm.jit import load, scratch, store
+from refdgm.models.targets import evaluate
+from refdgm.streams import advance, keys, philox, two_normals, uniform
+
+NOISE, ACCEPT = 0, 1        # the draws of a step
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def draw_normals(z, chain, step, draw, k0, k1, words):
+    """z, an even number of rows, becomes standard normal.  (2j, lanes), (lanes,); words (4, lanes) is scratch"""
+    first, second, third, fourth = words[0], words[1], words[2], words[3]
+    for j in range(len(z) // 2):
+        even, odd = z[2 * j], z[2 * j + 1]
+        for lane in range(len(chain)):
+            first[lane], second[lane], third[lane], fourth[lane] = philox(
+                np.uint32(j), np.uint32(step), chain[lane], np.uint32(draw), k0, k1)
+        for lane in range(len(chain)):
+            even[lane], odd[lane] = two_normals(first[lane], second[lane], third[lane], fourth[lane], even[lane])
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def move(out, x, score, z, half, root):
+    """out = x + half score + root z.  (n, lanes)"""
+    for i in range(len(x)):
+        to, row, s, noise = out[i], x[i], score[i], z[i]
+        for lane in range(len(row)):
+            to[lane] = row[lane] + half * s[lane] + root * noise[lane]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def watch(doubt, log_p):
+    """doubt (lanes,) stays zero as long as log_p is finite, and is nan from then on."""
+    for lane in range(len(doubt)):
+        doubt[lane] = doubt[lane] + (log_p[lane] - log_p[lane])
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def select(old, new, mask):
+    """old becomes new where the mask is not zero.  (lanes,)"""
+    for lane in range(len(old)):
+        a, b = old[lane], new[lane]
+        old[lane] = a if mask[lane] == 0 else b
+
+
+def ula(x, chain, target, rows, lanes, half, root, step, k0, k1):
+    """A step for each of half = eps/2 and root = sqrt(eps), which are arrays."""
+    n = x.shape[1]
+    here, score, values = scratch(n, lanes, x), scratch(n, lanes, x), scratch(2, lanes, x)
+    z, space = scratch(n + n % 2, lanes, x), scratch(rows, lanes, x)
+    numbers, words = scratch(1, lanes, chain), scratch(4, lanes, chain)
+    log_p, doubt = values[0], values[1]
+    for first in range(0, len(x), lanes):
+        load(chain, first, numbers)
+        load(x, first, here)
+        doubt[:] = x.dtype.type(0)
+        for t in range(len(half)):
+            evaluate(target, here, score, log_p, space)
+            watch(doubt, log_p)
+            draw_normals(z, numbers[0], step + t, NOISE, k0, k1, words)
+            move(here, here, score, z, half[t], root[t])
+        select(here[0], doubt, doubt)
+        store(here, x, first)
+
+
+def sghmc(x, r, chain, target, rows, lanes, eps, keep, root, steps, step, k0, k1):
+    """x += eps r, then r = keep r + eps score + root z."""
+    n = x.shape[1]
+    here, momentum, score = scratch(n, lanes, x), scratch(n, lanes, x), scratch(n, lanes, x)
+    z, space, values = scratch(n + n % 2, lanes, x), scratch(rows, lanes, x), scratch(2, lanes, x)
+    numbers, words = scratch(1, lanes, chain), scratch(4, lanes, chain)
+    log_p, doubt = values[0], values[1]
+    for first in range(0, len(x), lanes):
+        load(chain, first, numbers)
+        load(x, first, here)
+        load(r, first, momentum)
+        doubt[:] = x.dtype.type(0)
+        for t in range(step, step + steps):
+            for i in range(n):
+                row, p = here[i], momentum[i]
+                for lane in range(lanes):
+                    row[lane] = row[lane] + eps * p[lane]
+            evaluate(target, here, score, log_p, space)
+            watch(doubt, log_p)
+            draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
+            for i in range(n):
+                p, s, noise = momentum[i], score[i], z[i]
+                for lane in range(lanes):
+                    p[lane] = keep * p[lane] + eps * s[lane] + root * noise[lane]
+        select(here[0], doubt, doubt)
+        store(here, x, first)
+        store(momentum, r, first)
+
+
+def mala(x, log_p, score, accepted, chain, target, rows, lanes, half, root, eighth, steps, step, k0, k1):
+    """ULA's step as a proposal; log_p (C, 1) and score (C, n) belong to x, accepted (C, 1) is a count."""
+    n, middle, zero, one = x.shape[1], x.dtype.type(0.5), x.dtype.type(0), x.dtype.type(1)
+    here, s_here = scratch(n, lanes, x), scratch(n, lanes, x)
+    there, s_there = scratch(n, lanes, x), scratch(n, lanes, x)
+    values, z, space = scratch(4, lanes, x), scratch(n + n % 2, lanes, x), scratch(rows, lanes, x)
+    numbers, counts, words = scratch(1, lanes, chain), scratch(1, lanes, chain), scratch(4, lanes, chain)
+    value, new_value, ratio, taken, count, word = values[0], values[1], values[2], values[3], counts[0], words[0]
+    for first in range(0, len(x), lanes):
+        load(chain, first, numbers)
+        load(x, first, here)
+        load(log_p, first, values[:1])
+        load(score, first, s_here)
+        load(accepted, first, counts)
+        for t in range(step, step + steps):
+            draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
+            move(there, here, s_here, z, half, root)
+            evaluate(target, there, s_there, new_value, space)
+            for lane in range(lanes):
+                ratio[lane] = new_value[lane] - value[lane]
+            for i in range(n):
+                x_i, y_i, s_i, new_s_i = here[i], there[i], s_here[i], s_there[i]
+                for lane in range(lanes):
+                    ratio[lane] = ratio[lane] - (s_i[lane] + new_s_i[lane]) * (
+                        middle * (y_i[lane] - x_i[lane]) + eighth * (new_s_i[lane] - s_i[lane]))
+            for lane in range(lanes):
+                word[lane] = philox(np.uint32(0), np.uint32(t), numbers[0, lane], np.uint32(ACCEPT), k0, k1)[0]
+            for lane in range(lanes):
+                taken[lane] = one if log(uniform(word[lane], ratio[lane])) < ratio[lane] else zero
+            for lane in range(lanes):                           # where the ratio is not finite, log p becomes nan
+                old, new = value[lane], new_value[lane]
+                value[lane] = (new if taken[lane] > zero else old) + (ratio[lane] - ratio[lane])
+            for lane in range(lanes):
+                count[lane] += np.uint32(taken[lane])
+            for i in range(n):
+                select(here[i], there[i], taken)
+                select(s_here[i], s_there[i], taken)
+        store(here, x, first)
+        store(values[:1], log_p, first)
+        store(s_here, score, first)
+        store(counts, accepted, first)
+
+
+# ---- running them ---------------------------------------------------------------------
+
+@cache
+def _compiled(kernel, lasting):
+    """Kept on disk for the targets of this package; those of others may change without our noticing."""
+    return jit.compiled(kernel) if lasting else numba.njit(kernel, nogil=True, error_model="numpy")
+
+
+def run(kernel, step, target, state, constants, steps, threads=None, **options):
+    """`steps` steps of a kernel from `state`, on a target as kernels.targets prepares it.  -> chains.Run
+
+    constants(first, n) are the kernel's arguments for n steps from the step `first`; step(state) is the twin, which
+    finds and names the chain and the step where something was not finite.
+    """
+    kernel, number = _compiled(kernel, target.lasting), len(state.x)
+
+    def compiled(state, n):
+        arrays, s = [a.copy() for a in state[:-1]], state.stream
+        by_chain = [a.reshape(number, -1) for a in (*arrays, s.chain)]
+        jit.in_threads(kernel, by_chain, (target.parameters, target.rows, target.lanes, *constants(s.step, n), s.step,
+                                          *keys(s.seed)), threads, together=target.lanes)
+        after = type(state)(*arrays, advance(s, n))
+        if not all(np.isfinite(a).all() for a in arrays):
+            _name_the_step(step, state, after, n)
+        return after
+
+    return chains.drive(state, compiled, steps, **options)
+
+
+def _name_the_step(step, before, after, n):
+    """Let the twin make the steps of some chains that went wrong: it raises ValueError at the first."""
+    finite = np.logical_and.reduce([np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in after[:-1]])
+    some = np.flatnonzero(~finite)[:100]
+    state = type(before)(*(a[some] for a in before[:-1]), before.stream._replace(chain=before.stream.chain[some]))
+    for _ in range(n):
+        state = step(state)
+    raise AssertionError("the compiled chain has met a number that is not finite where its twin has not.")

@@ -1,0 +1,139 @@
+"""The targets of refdgm.models.targets for a block of chains, operation by operation what their formulas in NumPy do.
+
+Everywhere x and score are (n, lanes), log_p (lanes,), scratch (rows, lanes). The innermost loops run over
+lanes and touch few arrays: LLVM then runs many chains in one instruction.
+"""
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from refdgm import jit
+from refdgm.elementary import exp, log
+from refdgm.jit import dot_reals, fill
+from refdgm.models import targets
+from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy, block_form
+
+overload(targets.evaluate, strict=False)(
+    lambda target, x, score, log_p, scratch: targets.FORMS.get(target.instance_class))
+helper = numba.njit(nogil=True, error_model="numpy")
+LANES = 256                 # chains in a block of a target without matrix products: some 20 rows stay in L1
+
+
+class Prepared(NamedTuple):
+    """A target as the kernels take it."""
+    parameters: Any         # the target, its arrays cast
+    rows: int               # of scratch
+    lanes: int              # chains in a block
+    lasting: bool           # whether its form is part of this package, so that a kernel may be kept on disk
+
+
+def prepared(target, real):
+    """A target for chains of type `real`."""
+    lanes = jit.lanes(real) if getattr(target, "products", False) else LANES
+    return Prepared(targets.cast(target, real), targets.rows(target), lanes,
+                    type(target).__module__.startswith("refdgm."))
+
+
+@helper
+def tanh(row, one, two):
+    for lane in range(len(row)):
+        row[lane] = one - two / (one + exp(two * row[lane]))
+
+
+@block_form(Gaussian)
+def gaussian(target, x, score, log_p, scratch):
+    m, P = target.m, target.P
+    zero, half = x.dtype.type(0), x.dtype.type(-0.5)
+    for j in range(len(m)):
+        out = score[j]
+        out[:] = zero
+        for i in range(len(m)):
+            row, m_i, P_ij = x[i], m[i], P[i, j]
+            for lane in range(len(out)):
+                out[lane] = out[lane] + (m_i - row[lane]) * P_ij
+    log_p[:] = zero
+    for i in range(len(m)):
+        row, s, m_i = x[i], score[i], m[i]
+        for lane in range(len(log_p)):
+            log_p[lane] = log_p[lane] + half * (m_i - row[lane]) * s[lane]
+
+
+@block_form(GaussianMixture)
+def gaussian_mixture(target, x, score, log_p, scratch):
+    mean, precision, offset = target.mean, target.precision, target.offset
+    K, n = mean.shape
+    top, total = scratch[K], scratch[K + 1]
+    zero, half, one = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1)
+    top[:] = x.dtype.type(-np.inf)
+    for k in range(K):
+        component = scratch[k]
+        component[:] = offset[k]
+        for i in range(n):
+            row, m, half_p = x[i], mean[k, i], half * precision[k, i]
+            for lane in range(len(row)):
+                away = m - row[lane]
+                component[lane] = component[lane] - half_p * away * away
+        for lane in range(len(top)):
+            top[lane] = max(top[lane], component[lane])
+    total[:] = zero
+    for k in range(K):
+        share = scratch[k]
+        for lane in range(len(top)):
+            share[lane] = exp(share[lane] - top[lane])
+            total[lane] = total[lane] + share[lane]
+    for lane in range(len(top)):
+        log_p[lane] = top[lane] + log(total[lane])
+    for lane in range(len(total)):
+        total[lane] = one / total[lane]
+    for i in range(n):
+        row, out = x[i], score[i]
+        out[:] = zero
+        for k in range(K):
+            share, m, p = scratch[k], mean[k, i], precision[k, i]
+            for lane in range(len(out)):
+                out[lane] = out[lane] + share[lane] * (p * (m - row[lane]))
+        for lane in range(len(out)):
+            out[lane] = out[lane] * total[lane]
+
+
+@block_form(MLPEnergy)
+def mlp_energy(target, x, score, log_p, scratch):
+    H1, H2, tau = len(target.b1), len(target.b2), target.tau[0]
+    h1, h2, d1 = scratch[:H1], scratch[H1:H1 + H2], scratch[H1 + H2:]
+    zero, half, one, two = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(2)
+    fill(h1, target.b1)
+    dot_reals(target.w1, x, h1)
+    fill(h2, target.b2)
+    for j in range(H1):
+        tanh(h1[j], one, two)
+    dot_reals(target.w2, h1, h2)
+    for j in range(H2):
+        tanh(h2[j], one, two)
+    log_p[:] = zero
+    for j in range(H2):
+        row, w = h2[j], target.w3[j]
+        for lane in range(len(row)):
+            log_p[lane] = log_p[lane] + w * row[lane]
+    for i in range(len(x)):
+        row = x[i]
+        for lane in range(len(row)):
+            log_p[lane] = log_p[lane] + half * tau * (row[lane] * row[lane])
+    for lane in range(len(log_p)):
+        log_p[lane] = -log_p[lane]
+    for j in range(H2):                                             # h2 becomes -dE/da2
+        row, w = h2[j], target.w3[j]
+        for lane in range(len(row)):
+            row[lane] = w * (row[lane] * row[lane] - one)
+    d1[:] = zero
+    dot_reals(target.w2_transposed, h2, d1)
+    for j in range(H1):                                             # d1 becomes -dE/da1
+        row, hidden = d1[j], h1[j]
+        for lane in range(len(row)):
+            row[lane] = row[lane] * (one - hidden[lane] * hidden[lane])
+    for i in range(len(x)):
+        row, out = x[i], score[i]
+        for lane in range(len(out)):
+            out[lane] = -tau * row[lane]
+    dot_reals(target.w1_transposed, d1, score)

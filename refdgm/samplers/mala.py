@@ -1,0 +1,102 @@
+r"""The Metropolis-adjusted Langevin algorithm (Roberts and Tweedie 1996), many chains side by side.
+
+    proposal    y = x + (eps/2) s(x) + sqrt(eps) z,   z ~ N(0, I),   s(x) = dlog p(x)/dx        yu2020 Eq. 5's step
+    q(y|x)      N(y; x + (eps/2) s(x), eps I)
+    accept      with probability a(x, y) = min(1, p(y) q(x|y) / (p(x) q(y|x))), else stay at x
+
+so that p(x) q(y|x) a(x, y) is symmetric and p stationary for every eps. The squares of log q cancel in part:
+
+    log q(x|y) - log q(y|x)  =  - sum_i (s_i(x) + s_i(y)) ((y_i - x_i)/2 + (eps/8) (s_i(y) - s_i(x)))
+
+eps is the variance of the noise; with eta = eps/2 the proposal is x + eta s + sqrt(2 eta) z.
+
+`step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
+(refdgm.models.targets), in float64 and float32.  x, s (C, n); log p (C,): C chains.
+"""
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from refdgm import chains
+from refdgm import validation as valid
+from refdgm.elementary import log
+from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
+from refdgm.streams import Stream, advance, normals, stream, uniforms
+
+NOISE, ACCEPT = 0, 1                # the draws of a step
+
+
+class State(NamedTuple):
+    """C chains, what the target says of each, and whose numbers come next."""
+    x: np.ndarray           # (C, n)
+    log_p: np.ndarray       # (C,) of x
+    score: np.ndarray       # (C, n) of x
+    accepted: np.ndarray    # (C,) how many proposals were accepted so far
+    stream: Stream
+
+
+def init(target, x, seed=0, first=0, real=np.float64):
+    """Chains at x (C, n), numbered from `first`.
+
+    Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
+    """
+    valid.shape("x", x, (None, None))
+    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
+    x, s = np.array(x, real), stream(seed, len(x), first)
+    log_p, score = finite_log_p_and_score(target, x, s)
+    return State(x, log_p, score, np.zeros(len(x), np.uint32), s)
+
+
+def propose(x, score, eps, z):
+    """y, driven by the noise z.  (C, n), (C, n), (), (C, n) -> (C, n)"""
+    real = x.dtype.type
+    return x + real(eps / 2) * score + real(np.sqrt(eps)) * z
+
+
+def log_q(y, x, score, eps):
+    """log q(y|x), up to a constant; score is that of x.  (..., n), (..., n), (..., n), () -> (...)"""
+    return -np.sum((y - x - eps / 2 * score)**2, axis=-1) / (2 * eps)
+
+
+def log_ratio(here, there, eps):
+    """log of p(y) q(x|y) / (p(x) q(y|x)), here and there being (x, log p, score) at x and at y.  -> (C,)"""
+    (x, log_p_x, s_x), (y, log_p_y, s_y) = here, there
+    half, eighth, ratio = x.dtype.type(0.5), x.dtype.type(eps / 8), log_p_y - log_p_x
+    for i in range(x.shape[-1]):
+        s, s_new = s_x[..., i], s_y[..., i]
+        ratio = ratio - (s + s_new) * (half * (y[..., i] - x[..., i]) + eighth * (s_new - s))
+    return ratio
+
+
+def step(target, state, eps):
+    """One step of every chain."""
+    valid.require(eps > 0, f"eps must be positive, but is {eps}.")
+    (x, log_p, score, accepted, s), real = state, state.x.dtype.type
+    y = propose(x, score, eps, normals(s, x.shape[1], NOISE, real))
+    new_log_p, new_score = finite_log_p_and_score(target, y, s)
+    with np.errstate(all="ignore"):
+        ratio = log_ratio((x, log_p, score), (y, new_log_p, new_score), eps)
+    all_finite("the log acceptance ratio", ratio, s)
+    taken = log(uniforms(s, 1, ACCEPT, real)[:, 0]) < ratio
+    return State(np.where(taken[:, None], y, x), np.where(taken, new_log_p, log_p),
+                 np.where(taken[:, None], new_score, score), accepted + taken.astype(np.uint32), advance(s))
+
+
+def run(target, state, eps, steps, threads=None, **options):
+    """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
+    valid.require(eps > 0, f"eps must be positive, but is {eps}.")
+
+    def one(state):
+        return step(target, state, eps)
+
+    if not has_form(target):
+        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
+    from refdgm.kernels import langevin
+    from refdgm.kernels.targets import prepared
+    real = state.x.dtype.type
+
+    def constants(first, n):
+        return real(eps / 2), real(np.sqrt(eps)), real(eps / 8), n
+
+    return langevin.run(langevin.mala, one, prepared(target, real), state, constants, steps, threads, **options)

@@ -1,0 +1,90 @@
+r"""Stochastic gradient Langevin dynamics (Welling and Teh 2011, Eqs. 2-5), many chains side by side.
+
+    x' = x + (eps_t/2) g_t + sqrt(eps_t) z,   z ~ N(0, I),   E[g_t] = dlog p(x | data)/dx
+    g_t  = d/dx [ log p0(x) + (N/m) sum_(i in M_t) log p(datum_i | x) ]         M_t: m of the N data, with replacement
+    eps_t = a (b + t)^-gamma,  1/2 < gamma <= 1,  so that  sum eps_t = infinity,  sum eps_t^2 < infinity
+
+The noise of g_t has variance eps_t^2 V/4 in x, against eps_t that is injected: it vanishes with the step, and no step
+is rejected. An average over the chain weighs each state with its eps_t. The target is a Minibatch of
+refdgm.models.targets, or any other target, whose gradient is then exact.
+
+`step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
+(refdgm.models.targets), in float64 and float32.  x (C, n): C chains, each with minibatches of its own.
+"""
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from refdgm import chains
+from refdgm import validation as valid
+from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
+from refdgm.streams import Stream, advance, normals, stream
+
+NOISE, BATCH = 0, 1                 # the draws of a step
+
+
+class State(NamedTuple):
+    """C chains, and whose numbers come next."""
+    x: np.ndarray           # (C, n)
+    stream: Stream
+
+
+def polynomial(a, b, gamma):
+    """t -> a (b + t)^-gamma, the steps of Welling and Teh (Sec. 2).
+
+    >>> schedule = polynomial(a=0.5, b=10, gamma=0.55)
+    >>> [round(schedule(t), 4) for t in (0, 1, 1000)]
+    [0.1409, 0.1337, 0.0111]
+    """
+    valid.require(a > 0 and b > 0, f"a and b must be positive, but are {a} and {b}.")
+    valid.require(0.5 < gamma <= 1, f"gamma must be above 1/2 and at most 1, but is {gamma}: the steps must sum to "
+                                    "infinity and their squares must not.")
+    return lambda t: a * (b + t)**-gamma
+
+
+def init(target, x, seed=0, first=0, real=np.float64):
+    """Chains at x (C, n), numbered from `first`.
+
+    Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
+    """
+    valid.shape("x", x, (None, None))
+    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
+    state = State(np.array(x, real), stream(seed, len(x), first))
+    finite_log_p_and_score(target, state.x, state.stream, BATCH)
+    return state
+
+
+def lengths(schedule, first, steps, real):
+    """eps_t/2 and sqrt(eps_t) for `steps` steps from t = first.  -> (steps,), (steps,)"""
+    eps = np.array([schedule(t) for t in range(first, first + steps)], np.float64)
+    valid.finite("the schedule", eps)
+    valid.require(np.all(eps > 0), f"the schedule must be positive, but is {eps.min()} at some step.")
+    return (eps / 2).astype(real), np.sqrt(eps).astype(real)
+
+
+def step(target, state, schedule):
+    """One step of every chain, of the length schedule(t) (Welling and Teh Eq. 4)."""
+    (x, s), real = state, state.x.dtype.type
+    half, root = lengths(schedule, s.step, 1, real)
+    score = finite_log_p_and_score(target, x, s, BATCH)[1]
+    x = x + half * score + root * normals(s, x.shape[1], NOISE, real)
+    all_finite("x after a step", x, s)
+    return State(x, advance(s))
+
+
+def run(target, state, schedule, steps, threads=None, **options):
+    """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
+    def one(state):
+        return step(target, state, schedule)
+
+    if not has_form(target):
+        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
+    from refdgm.kernels import langevin
+    from refdgm.kernels.targets import prepared
+    real = state.x.dtype.type
+
+    def constants(first, n):
+        return lengths(schedule, first, n, real)
+
+    return langevin.run(langevin.ula, one, prepared(target, real), state, constants, steps, threads, **options)

@@ -1,0 +1,68 @@
+r"""Unadjusted Langevin dynamics for any differentiable log p, many chains side by side (yu2020 Eq. 5; ou2018 Sec. 4).
+
+    x' = x + (eps/2) dlog p(x)/dx + sqrt(eps) z,   z ~ N(0, I)              log p = -E + constant
+
+eps is the variance of the noise, so that the drift is eps/2; with eta = eps/2 it is x + eta dlog p + sqrt(2 eta) z. The
+chain has a bias of order eps (refdgm.samplers.langevin says how large on a Gaussian); MALA removes it.
+
+`step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
+(refdgm.models.targets), in float64 and float32.  x (C, n): C chains.
+"""
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from refdgm import chains
+from refdgm import validation as valid
+from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
+from refdgm.streams import Stream, advance, normals, stream
+
+NOISE = 0                           # the draw of a step
+
+
+class State(NamedTuple):
+    """C chains, and whose numbers come next."""
+    x: np.ndarray           # (C, n)
+    stream: Stream
+
+
+def init(target, x, seed=0, first=0, real=np.float64):
+    """Chains at x (C, n), numbered from `first`.
+
+    Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
+    """
+    valid.shape("x", x, (None, None))
+    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
+    state = State(np.array(x, real), stream(seed, len(x), first))
+    finite_log_p_and_score(target, state.x, state.stream)
+    return state
+
+
+def step(target, state, eps):
+    """One step of every chain (yu2020 Eq. 5)."""
+    valid.require(eps > 0, f"eps must be positive, but is {eps}.")
+    (x, s), real = state, state.x.dtype.type
+    score = finite_log_p_and_score(target, x, s)[1]
+    x = x + real(eps / 2) * score + real(np.sqrt(eps)) * normals(s, x.shape[1], NOISE, real)
+    all_finite("x after a step", x, s)
+    return State(x, advance(s))
+
+
+def run(target, state, eps, steps, threads=None, **options):
+    """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
+    valid.require(eps > 0, f"eps must be positive, but is {eps}.")
+
+    def one(state):
+        return step(target, state, eps)
+
+    if not has_form(target):
+        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
+    from refdgm.kernels import langevin
+    from refdgm.kernels.targets import prepared
+    real = state.x.dtype.type
+
+    def constants(first, n):
+        return np.full(n, real(eps / 2)), np.full(n, real(np.sqrt(eps)))
+
+    return langevin.run(langevin.ula, one, prepared(target, real), state, constants, steps, threads, **options)
