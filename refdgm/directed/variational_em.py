@@ -107,9 +107,12 @@ def m_case(seed):
     return {"phi": case["phi"], "X": case["X"]}
 
 
-def uneven_case(seed):
-    """Components of unequal weight, so that it shows where a prior is counted twice."""
-    case = mixture.random_case(seed)
+def uneven_case(seed, N=10):
+    """Components of unequal weight, so that it shows where a prior is counted twice.
+
+    There are some more data than in other cases, lest a light component be left with one value of a unit.
+    """
+    case = mixture.random_case(seed, N)
     a = case["theta"]["a"]
     return case | {"theta": case["theta"] | {"a": a + 0.75 * np.sign(a - np.mean(a))}}
 
