@@ -122,35 +122,42 @@ def in_threads(kernel, blocked, arguments, threads=None, together=1):
         part.result()
 
 
+@intrinsic
+def address(typing, array):
+    """Where an array lies in memory."""
+    def build(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.ptrtoint(data, ir.IntType(64))
+
+    return types.int64(array), build
+
+
 @numba.njit(nogil=True, error_model="numpy")
 def scratch(rows, lanes, like):
     """np.empty((rows, lanes), like.dtype) from the start of a line of the cache: a vector that lies across two costs
     twice the time."""
     memory = np.empty(rows * lanes + CACHE_LINE, like.dtype)
-    skip = (-memory.ctypes.data % CACHE_LINE) // memory.itemsize
+    skip = (-address(memory) % CACHE_LINE) // memory.itemsize
     return memory[skip:skip + rows * lanes].reshape(rows, lanes)
 
 
 @numba.njit(nogil=True, error_model="numpy")
 def load(x, first, block):
     """Chains first, first + 1, ... side by side: x (C, n) -> block (n, lanes), filled up with copies of the last."""
-    n, lanes = block.shape
-    inside = min(lanes, x.shape[0] - first)
-    for i in range(n):
+    last = x.shape[0] - 1
+    for i in range(block.shape[0]):
         row = block[i]
-        for lane in range(inside):
-            row[lane] = x[first + lane, i]
-        for lane in range(inside, lanes):
-            row[lane] = x[first + inside - 1, i]
+        for lane in range(row.shape[0]):
+            row[lane] = x[min(first + lane, last), i]
 
 
 @numba.njit(nogil=True, error_model="numpy")
 def store(block, x, first):
     """The inverse of load."""
-    n, lanes = block.shape
-    for i in range(n):
+    inside = min(block.shape[1], x.shape[0] - first)
+    for i in range(block.shape[0]):
         row = block[i]
-        for lane in range(min(lanes, x.shape[0] - first)):
+        for lane in range(inside):
             x[first + lane, i] = row[lane]
 
 
@@ -234,43 +241,52 @@ def panels(w):
     In w itself consecutive reads lie a row apart, mostly on another page."""
     units, columns = w.shape
     packed = np.zeros((-(-columns // ROWS), units, ROWS), w.dtype)
-    for panel in range(packed.shape[0]):
-        for k in range(units):
-            for r in range(min(ROWS, columns - panel * ROWS)):
-                packed[panel, k, r] = w[k, panel * ROWS + r]
+    for j in range(0, columns, ROWS):
+        panel, source = packed[j // ROWS], w[:, j:j + ROWS]
+        if source.shape[1] == ROWS:                 # so many: known to the compiler, which then needs no loop
+            for k in range(units):
+                for r in range(ROWS):
+                    panel[k, r] = source[k, r]
+        else:
+            for k in range(units):
+                for r in range(source.shape[1]):
+                    panel[k, r] = source[k, r]
     return packed
-
-
-def _columns(w, out, j):
-    """Where column j of w is found: a matrix, the rows that it goes to, and its number in both."""
-
-
-@overload(_columns, inline="always")
-def _(w, out, j):
-    if w.ndim == 2:
-        return lambda w, out, j: (w, out, j)
-    return lambda w, out, j: (w[j // ROWS], out[j - j % ROWS:], j % ROWS)
 
 
 def _dot(fused):
     wide, pair, single, stretch = tile(ROWS, fused), tile(2, fused), tile(1, fused), 256
 
-    def dot(w, x, out):
-        units, columns = x.shape[0], out.shape[0]
+    def of_matrix(w, x, out):
+        units, columns = w.shape
         for k0 in range(0, units, stretch):         # a stretch of x stays in the cache while all columns pass
             k1 = min(units, k0 + stretch)
             whole = columns - columns % ROWS
             for j in range(0, whole, ROWS):
-                matrix, to, column = _columns(w, out, j)
-                wide(matrix, x, to, column, k0, k1)
-            for j in range(whole, columns - 1, 2):
-                matrix, to, column = _columns(w, out, j)
-                pair(matrix, x, to, column, k0, k1)
-            if (columns - whole) % 2:
-                matrix, to, column = _columns(w, out, columns - 1)
-                single(matrix, x, to, column, k0, k1)
+                wide(w, x, out, j, k0, k1)
+            for j in range(whole, columns):
+                single(w, x, out, j, k0, k1)
 
-    return numba.njit(dot, nogil=True, error_model="numpy")
+    def of_panels(w, x, out):
+        units = x.shape[0]
+        for k0 in range(0, units, stretch):
+            k1 = min(units, k0 + stretch)
+            for p in range(w.shape[0]):
+                panel, rows = w[p], out[p * ROWS:]
+                if rows.shape[0] >= ROWS:
+                    wide(panel, x, rows, 0, k0, k1)
+                else:
+                    left = rows.shape[0]
+                    for r in range(0, left - 1, 2):
+                        pair(panel, x, rows, r, k0, k1)
+                    if left % 2:
+                        single(panel, x, rows, left - 1, k0, k1)
+
+    def dot(w, x, out):
+        """For kernels only."""
+
+    overload(dot, jit_options={"error_model": "numpy"})(lambda w, x, out: of_matrix if w.ndim == 2 else of_panels)
+    return dot
 
 
 dot_bits = _dot(fused=True)

@@ -3,17 +3,17 @@ from refdgm.jit import compiled, dot_bits, draw_bits, fill, load, scratch, store
 
 
 @compiled
-def gibbs(v, h, chain, w, w_transposed, b, c, step, steps, k0, k1, lanes):
-    """`steps` steps h ~ p(h|v), v ~ p(v|h) of every chain, in place, `lanes` chains at a time.
+def gibbs(start, v, h, chain, w, w_transposed, b, c, step, steps, k0, k1, lanes):
+    """`steps` steps h ~ p(h|v), v ~ p(v|h) of every chain from `start` to v and h, `lanes` chains at a time.
 
-    v (C, D), h (C, H), chain (C, 1) uint32; jit.panels of w (D, H) and of its transpose, b (D,), c (H,); `step` steps
-    have been made; k0 and k1 are the key.
+    start and v (C, D), h (C, H), chain (C, 1) uint32; jit.panels of w (D, H) and of its transpose, b (D,), c (H,);
+    `step` steps have been made; k0 and k1 are the key.
     """
     visible, hidden = scratch(v.shape[1], lanes, v), scratch(h.shape[1], lanes, h)
     numbers, words = scratch(1, lanes, chain), scratch(4, lanes, chain)
     for first in range(0, v.shape[0], lanes):
         load(chain, first, numbers)
-        load(v, first, visible)
+        load(start, first, visible)
         for t in range(step, step + steps):
             fill(hidden, c)
             dot_bits(w, visible, hidden)

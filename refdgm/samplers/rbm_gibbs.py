@@ -60,8 +60,8 @@ def run(theta, state, steps, threads=None, **options):
     panels, panels_transposed, lanes = jit.panels(w), jit.panels(w.T), jit.lanes(w.dtype)
 
     def compiled(state, n):
-        v, h, chain = state.v.copy(), np.empty_like(state.h), state.stream.chain[:, None]
-        jit.in_threads(gibbs, (v, h, chain), (panels, panels_transposed, b, c, state.stream.step, n,
+        v, h, chain = np.empty_like(state.v), np.empty_like(state.h), state.stream.chain[:, None]
+        jit.in_threads(gibbs, (state.v, v, h, chain), (panels, panels_transposed, b, c, state.stream.step, n,
                                               *keys(state.stream.seed), lanes), threads, together=lanes)
         return State(v, h, advance(state.stream, n))
 
