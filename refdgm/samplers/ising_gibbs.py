@@ -40,12 +40,8 @@ def init(theta, shape, number=1, seed=0, spins=None, first=0):
 
     Raises ValueError unless theta is finite, R and C are even, and the spins are -1 or 1.
     """
-    ising.validate(theta, spins)
-    R, C = shape
-    valid.count("the number of rows", R, 2)
-    valid.count("the number of columns", C, 2)
-    valid.require(R % 2 == C % 2 == 0, f"a chequered torus has even sides, but its shape is ({R}, {C}).")
-    s = stream(seed, number, first)
+    _validate(theta, shape, spins)
+    (R, C), s = shape, stream(seed, number, first)
     if spins is None:
         spins = 2 * (words(s, R * C, START) >> np.uint32(31)).reshape(number, R, C).astype(np.int8) - 1
     valid.shape("spins", spins, (number, R, C))
@@ -107,8 +103,17 @@ def transition_matrix(theta, shape):
 
     -> (2**(R C), 2**(R C)), rows sum to one
     """
-    (R, C), _ = shape, init(theta, shape)
+    _validate(theta, shape)
+    R, C = shape
     valid.enumerable(4**(R * C), f"the transition matrix of {R} x {C} spins")
     on = sigmoid(ising.logit(theta, ising.neighbours(ising.all_spins(R, C)))).reshape(-1, R * C)
     sites = sorted(range(R * C), key=lambda i: (i // C + i % C) % 2)
     return np.linalg.multi_dot([bit_update(on[:, i], i) for i in sites])
+
+
+def _validate(theta, shape, spins=None):
+    ising.validate(theta, spins)
+    R, C = shape
+    valid.count("the number of rows", R, 2)
+    valid.count("the number of columns", C, 2)
+    valid.require(R % 2 == C % 2 == 0, f"a chequered torus has even sides, but its shape is ({R}, {C}).")
