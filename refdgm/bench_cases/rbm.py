@@ -1,4 +1,5 @@
 """Block Gibbs sampling of a Bernoulli RBM: 784 x 500 is the size of MNIST, the others are small and many."""
+import time
 from functools import partial
 
 import numpy as np
@@ -99,6 +100,31 @@ def _torch(D, H, chains, steps, real):
     return work
 
 
+def _bound(D, H, chains, steps, real):
+    """Both products of every step at the speed of the best large product here, and what each unit needs besides."""
+    from refdgm import jit
+    from refdgm.kernels import limits
+    n, lanes, blocks, times = 1024, jit.lanes(real), jit.cores(), 2000
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(n, n)).astype(real), rng.integers(0, 2, (n, n)).astype(real)
+    panels, packed, total = jit.panels(w), jit.pack(x, lanes), jit.pack(np.zeros((n, n), real), lanes)
+    logit, u, bits = rng.normal(size=(blocks, 4, lanes)).astype(real), *np.empty((2, blocks, 4, lanes), real)
+    chain = np.arange(blocks * lanes, dtype=np.uint32).reshape(blocks, lanes)
+
+    def seconds(work):
+        begin = time.perf_counter()
+        work()
+        return time.perf_counter() - begin
+
+    def bound():
+        product = min(seconds(lambda: x @ w),
+                      seconds(lambda: jit.in_threads(limits.products, (packed, total), (panels, 1))))
+        unit = (seconds(lambda: jit.in_threads(limits.uniforms, (u, chain), (times,)))
+                + seconds(lambda: jit.in_threads(limits.logistics, (bits, u, logit), (times,)))) / (times * u.size)
+        return steps * chains * (2 * D * H * product / n**3 + (D + H) * unit)
+    return bound
+
+
 def _case(size, real):
     D, H, chains, steps = SIZES[size]
     dtype = np.dtype(real).name
@@ -107,8 +133,10 @@ def _case(size, real):
         makers["scikit-learn, float64"] = lambda *size: _sklearn(*size[:-1], np.float64)    # as it is without a cast
     peers = {name: partial(maker, *SIZES[size], real) for name, maker in makers.items()}
     work = f"{steps} steps v -> h -> v' of {chains} chains, {D} visible and {H} hidden units"
+    limit = "its products at the speed of the largest and a uniform number and a logistic per unit"
     return Case(f"rbm.{size}.{dtype}", work, steps * chains, "chain-steps", dtype, peers.pop("refdgm"), peers,
-                observe=lambda v: v.mean(axis=1), quick=chains * D < 10**5)
+                observe=lambda v: v.mean(axis=1),
+                limit=(limit, partial(_bound, *SIZES[size], real)), quick=chains * D < 10**5)
 
 
 CASES = tuple(_case(size, real) for size in SIZES for real in (np.float32, np.float64))
