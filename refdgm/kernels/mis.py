@@ -1,0 +1,124 @@
+"""Metropolis independence sampling, compiled: the twin of refdgm.samplers.linear_gaussian_mis.step.
+
+Each helper is one loop over the chains of a block, over few rows, so that LLVM
+runs it on many chains at once.
+"""
+import numba
+import numpy as np
+
+from refdgm.elementary import exp
+from refdgm.jit import compiled, load, scratch, store
+from refdgm.streams import philox, two_normals, uniform
+
+
+def inner(function):
+    """A loop over chains, compiled into the kernel that calls it."""
+    return numba.njit(function, nogil=True, error_model="numpy", forceinline=True)
+
+
+@inner
+def draw_words(words, chain, site, step, draw, k0, k1):
+    """The four words of a block of sites.  (4, lanes), (lanes,)"""
+    site, step, draw = np.uint32(site), np.uint32(step), np.uint32(draw)
+    first, second, third, fourth = words[0], words[1], words[2], words[3]
+    for lane in range(chain.shape[0]):
+        first[lane], second[lane], third[lane], fourth[lane] = philox(
+            site, step, chain[lane], draw, k0, k1)
+
+
+@inner
+def draw_normals(first, second, words):
+    """Two standard normals from each four words.  (lanes,), (lanes,), (4, lanes)"""
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+    for lane in range(first.shape[0]):
+        first[lane], second[lane] = two_normals(w0[lane], w1[lane], w2[lane], w3[lane], first[lane])
+
+
+@inner
+def affine(out, start, w, x):
+    """out = start + sum_k w[k] x[k], in order, two terms a loop; len(w) is even."""
+    a, b, x0, x1 = w[0], w[1], x[0], x[1]
+    for lane in range(out.shape[0]):
+        out[lane] = (start[lane] + a * x0[lane]) + b * x1[lane]
+    for k in range(2, w.shape[0], 2):
+        a, b, x0, x1 = w[k], w[k + 1], x[k], x[k + 1]
+        for lane in range(out.shape[0]):
+            out[lane] = (out[lane] + a * x0[lane]) + b * x1[lane]
+
+
+@inner
+def add_squares(total, x, sign):
+    """total += sign x^2 for sign 1 or -1."""
+    for lane in range(total.shape[0]):
+        total[lane] += sign * x[lane] * x[lane]
+
+
+@inner
+def judge(accepted, squares, log_w, word, constant, half):
+    """The proposals' log weights, in place of twice their variable part, and who moves."""
+    for lane in range(accepted.shape[0]):
+        proposed = constant + half * squares[lane]
+        accepted[lane] = uniform(word[lane], half) < exp(proposed - log_w[lane])
+        squares[lane] = proposed
+
+
+@inner
+def note_faults(faults, log_w, zero):
+    """faults: 0, or NaN from the first weight on that is not finite."""
+    for lane in range(faults.shape[0]):
+        faults[lane] += zero * log_w[lane]
+
+
+@inner
+def move(accepted, old, new):
+    """The new number where the proposal is accepted."""
+    for lane in range(accepted.shape[0]):
+        stay, go = old[lane], new[lane]
+        old[lane] = go if accepted[lane] else stay
+
+
+@compiled
+def linear_gaussian(h, log_w, faults, mean, x, chain, L, W, constant, half, step, steps, k0, k1, lanes):
+    """`steps` steps of every chain, in place, `lanes` chains at a time.
+
+    h (C, H); log_w and faults (C, 1); the proposals' mean (C, H), the whitened x (C, D), chain (C, 1) uint32; L (H, n)
+    and minus the whitened W (D, n), n = H or, with a column of zeros, H + 1, and even; k0 and k1 are the key.
+    """
+    (H, n), D = L.shape, len(W)
+    here, weights, means, data = scratch(H, lanes, h), scratch(2, lanes, h), scratch(H, lanes, h), scratch(D, lanes, h)
+    eps, new, residual = scratch(n, lanes, h), scratch(n, lanes, h), scratch(1, lanes, h)[0]
+    numbers, words, uniforms = scratch(1, lanes, chain), scratch(4, lanes, chain), scratch(4, lanes, chain)
+    accepted, log_w_here, log_w_new = np.empty(lanes, np.bool_), weights[0], weights[1]
+    faulty = scratch(1, lanes, h)
+    one, zero = half + half, half - half
+    new[:] = zero
+    for first in range(0, len(h), lanes):
+        load(chain, first, numbers)
+        load(h, first, here)
+        load(log_w, first, weights[:1])
+        load(faults, first, faulty)
+        load(mean, first, means)
+        load(x, first, data)
+        for t in range(step, step + steps):
+            for pair in range(n // 2):
+                draw_words(words, numbers[0], pair, t, 0, k0, k1)
+                draw_normals(eps[2 * pair], eps[2 * pair + 1], words)
+            log_w_new[:] = zero
+            for j in range(H):
+                add_squares(log_w_new, eps[j], one)
+            for j in range(H):
+                affine(new[j], means[j], L[j], eps)
+                add_squares(log_w_new, new[j], -one)
+            for i in range(D):
+                affine(residual, data[i], W[i], new)
+                add_squares(log_w_new, residual, -one)
+            if t == step or t % 4 == 0:
+                draw_words(uniforms, numbers[0], 0, t // 4, 1, k0, k1)
+            judge(accepted, log_w_new, log_w_here, uniforms[t % 4], constant, half)
+            note_faults(faulty[0], log_w_new, zero)
+            for j in range(H):
+                move(accepted, here[j], new[j])
+            move(accepted, log_w_here, log_w_new)
+        store(here, h, first)
+        store(weights[:1], log_w, first)
+        store(faulty, faults, first)
