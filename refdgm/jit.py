@@ -21,6 +21,7 @@ from refdgm.streams import fires, philox
 
 HERE = Path(__file__).parent
 CACHE_LINE = 64             # bytes
+SHORT = 96                  # a block of so few rows stays in the first cache while it is turned, chain by chain
 
 if numba.config.CPU_FEATURES is None and binding.get_host_cpu_features().get("avx512f"):
     # LLVM's tuning for Intel's processors leaves half of the 512-bit registers idle; exp takes half the time with all.
@@ -144,21 +145,33 @@ def scratch(rows, lanes, like):
 @numba.njit(nogil=True, error_model="numpy")
 def load(x, first, block):
     """Chains first, first + 1, ... side by side: x (C, n) -> block (n, lanes), filled up with copies of the last."""
-    last = x.shape[0] - 1
-    for i in range(block.shape[0]):
-        row = block[i]
-        for lane in range(row.shape[0]):
-            row[lane] = x[min(first + lane, last), i]
+    n, last = block.shape[0], x.shape[0] - 1
+    if n <= SHORT:
+        for lane in range(block.shape[1]):
+            units = x[min(first + lane, last)]
+            for i in range(n):
+                block[i, lane] = units[i]
+    else:
+        for i in range(n):
+            row = block[i]
+            for lane in range(row.shape[0]):
+                row[lane] = x[min(first + lane, last), i]
 
 
 @numba.njit(nogil=True, error_model="numpy")
 def store(block, x, first):
     """The inverse of load."""
-    inside = min(block.shape[1], x.shape[0] - first)
-    for i in range(block.shape[0]):
-        row = block[i]
+    n, inside = block.shape[0], min(block.shape[1], x.shape[0] - first)
+    if n <= SHORT:
         for lane in range(inside):
-            x[first + lane, i] = row[lane]
+            units = x[first + lane]
+            for i in range(n):
+                units[i] = block[i, lane]
+    else:
+        for i in range(n):
+            row = block[i]
+            for lane in range(inside):
+                x[first + lane, i] = row[lane]
 
 
 def pack(x, lanes):
