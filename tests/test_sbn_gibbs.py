@@ -38,6 +38,26 @@ def test_the_logit_is_a_difference_of_the_log_joint(scale):
 
 
 @pytest.mark.parametrize("real", [np.float64, np.float32])
+def test_a_product_of_many_factors_of_two_is_no_overflow(real):
+    theta = {"a": np.zeros(1), "W": np.full((1200, 1), 1e-3), "b": np.zeros(1200)}
+    x = (np.arange(1200) % 3 == 0).astype(float)
+    exact = sbn.log_joint(theta, x, np.ones(1)) - sbn.log_joint(theta, x, np.zeros(1))
+    found = gibbs.logit(real(0), theta["W"][:, 0].astype(real), x[None].astype(real), np.zeros((1, 1200), real))
+    assert abs(found[0] - exact) < 3000 * np.finfo(real).eps
+
+
+def test_the_sums_are_taken_in_the_same_order():
+    """Weights of +-2^60 that cancel leave what was rounded away to decide, which another order would change."""
+    theta, rng = net(70, 6), np.random.default_rng(2)
+    large = rng.choice([-2.0**60, 0, 0, 2.0**60], size=(70, 6))
+    theta["W"] = np.where(large, large, 100 * theta["W"])
+    twin = start = gibbs.init(theta, rng.integers(0, 2, (200, 70)), seed=7)
+    for _ in range(5):
+        twin = gibbs.step(theta, twin)
+    assert np.array_equal(gibbs.run(theta, start, 5).state.h, twin.h)
+
+
+@pytest.mark.parametrize("real", [np.float64, np.float32])
 @pytest.mark.parametrize("D, H, chains", [(70, 6, 150), (3, 1, 1), (64, 5, 33)])
 def test_the_compiled_chain_is_the_numpy_chain(D, H, chains, real):
     theta = net(D, H, scale=0.5)
