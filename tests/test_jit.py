@@ -1,0 +1,94 @@
+"""Kernels kept on disk: a second process finds them, and an edit of any source that they inline throws them away."""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import refdgm
+from refdgm import jit
+from refdgm.elementary import dot_in_order
+
+KERNEL = """
+from refdgm.jit import compiled
+from refdgm.streams import uniform
+
+@compiled
+def first_uniform(words, u):
+    for i in range(len(u)):
+        u[i] = uniform(words[i], u[i])
+"""
+PROCESS = """
+import numpy as np
+from refdgm.kernels.tiny import first_uniform
+u = np.zeros(1)
+first_uniform(np.full(1, 2**31, np.uint32), u)
+print(round(u[0], 3), sum(first_uniform.stats.cache_hits.values()), sum(first_uniform.stats.cache_misses.values()))
+"""
+
+
+def test_an_edit_of_an_inlined_source_compiles_anew(tmp_path):
+    package = tmp_path / "refdgm"
+    (package / "kernels").mkdir(parents=True)
+    for name in ("__init__", "validation", "elementary", "streams", "jit", "kernels/__init__"):
+        shutil.copy(Path(refdgm.__file__).parent / f"{name}.py", package / f"{name}.py")
+    (package / "kernels/tiny.py").write_text(KERNEL)
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {"PYTHONPATH": str(tmp_path)}
+
+    def run():
+        done = subprocess.run([sys.executable, "-c", PROCESS], cwd=tmp_path, env=environment, capture_output=True,
+                              text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    assert run() == ["0.5", "0", "1"]               # the uniform, found on disk, compiled
+    assert run() == ["0.5", "1", "0"]
+    source = (package / "streams.py").read_text()
+    edited = source.replace("* np.float64(2.0**-32)\n", "* np.float64(2.0**-33)\n", 1)
+    assert edited != source
+    (package / "streams.py").write_text(edited)
+    assert run() == ["0.25", "0", "1"]
+
+
+@pytest.mark.parametrize("real", [np.float64, np.float32])
+@pytest.mark.parametrize("K, J", [(1, 1), (7, 5), (300, 13), (4, 12)])
+def test_products_add_in_order(K, J, real):
+    import numba
+
+    @numba.njit
+    def products(w, panels, x, bits, reals, from_panels):
+        jit.dot_bits(w, x, bits)
+        jit.dot_reals(w, x, reals)
+        jit.dot_bits(panels, x, from_panels)
+
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(K, J)).astype(real), rng.integers(0, 2, (K, jit.lanes(real))).astype(real)
+    outs = [np.ones((J, x.shape[1]), real) for _ in range(3)]
+    products(w, jit.panels(w), x, *outs)
+    twin = dot_in_order(x.T, w, np.ones((x.shape[1], J), real)).T
+    assert all(np.array_equal(out, twin) for out in outs)
+
+
+@pytest.mark.parametrize("n", [5, 200])             # shorter and longer than jit.SHORT
+@pytest.mark.parametrize("chains", [1, 70])
+def test_chains_are_turned_side_by_side_and_back(n, chains):
+    x, lanes = np.random.default_rng(0).normal(size=(chains, n)), 32
+    blocks, back = jit.pack(x, lanes), np.zeros_like(x)
+    for b, block in enumerate(blocks):
+        loaded = np.zeros_like(block)
+        jit.load(x, b * lanes, loaded)
+        assert np.array_equal(loaded, block)
+        jit.store(loaded, back, b * lanes)
+    assert np.array_equal(back, x) and np.array_equal(jit.unpack(blocks, chains), x)
+
+
+def test_threads_get_whole_blocks():
+    rows = np.arange(10)
+    seen = []
+    for threads, expected in ((1, [10]), (2, [4, 6]), (5, [4, 4, 2])):
+        seen.clear()
+        jit.in_threads(lambda part: seen.append(len(part)), (rows,), (), threads, together=4)
+        assert sorted(seen) == sorted(expected)
