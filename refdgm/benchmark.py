@@ -5,6 +5,7 @@ all stay alive and take turns: a round times every one of them once, what else t
 alike, and the reported ratio is that of the medians. Compiling and the first calls are not timed. Before anything is
 timed the implementations must agree on the result: a peer that does other work is no peer.
 """
+import contextlib
 import gc
 import importlib
 import importlib.metadata
@@ -26,7 +27,7 @@ from refdgm import validation as valid
 
 PEERS = {"NumPy": "numpy", "scikit-learn": "sklearn", "JAX": "jax", "PyTorch": "torch", "BlackJAX": "blackjax"}
 PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "jax", "jaxlib", "torch", "blackjax")
-PINS = ("OPENBLAS_CORETYPE", "NUMBA_NUM_THREADS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "XLA_FLAGS", "KMP_AFFINITY",
+PINS = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "XLA_FLAGS", "KMP_AFFINITY",
         "OMP_WAIT_POLICY", "MKL_CBWR", "ATEN_CPU_CAPABILITY")
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -34,6 +35,7 @@ ROUND = 0.05                # seconds that one measurement lasts at least: short
 PAUSE = 0.02                # seconds between two measurements, in which the threads of the last one go to sleep
 PATIENCE = 60.0             # seconds after which a case makes no further rounds, once it has made MINIMUM
 MINIMUM = 3
+BUSY = 0.5                  # other programs that run or wait, per processor, above which the numbers are called rough
 STANDARD_ERRORS = 6.0       # two means of independent numbers differ by more than this once in 10^9
 RELATIVE = {"float64": 1e-9, "float32": 1e-4}       # two results without chance may differ by this
 
@@ -101,7 +103,7 @@ def serve(name, implementation, threads):
         begin = time.perf_counter()
         work()
         calls = 1 if implementation == "limit" else max(1, round(ROUND / (time.perf_counter() - begin)))
-        answer(observed=_summary(case, result) if implementation != "limit" else None)
+        answer(observed=_summary(case, result) if implementation != "limit" else None, peak=_peak_memory())
         gc.collect()
         gc.disable()
         for _ in sys.stdin:
@@ -114,6 +116,15 @@ def serve(name, implementation, threads):
                 answer(seconds=(time.perf_counter() - begin) / calls)
     except Exception as error:
         answer(error=f"{type(error).__name__}: {error}")
+
+
+def _peak_memory():
+    """The most memory that this process has had, libraries and all, in bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _summary(case, result):
@@ -148,18 +159,17 @@ class Worker:
 
     def measure(self):
         """One measurement in seconds, or the error."""
-        try:
+        with contextlib.suppress(BrokenPipeError):          # hear() says why
             self.process.stdin.write("\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass                                # hear() says why
         return self.hear()
 
     def close(self):
         self.process.kill()
         self.process.wait()
         for file in (self.process.stdin, self.process.stdout, self.errors):
-            file.close()
+            with contextlib.suppress(BrokenPipeError):      # a question that the process did not live to read
+                file.close()
 
 
 # ---- one case ---------------------------------------------------------------------------
@@ -168,12 +178,14 @@ def measure(case, threads, repeats):
     """The record of one case: what the JSON has, and `notes` {implementation: why it has no number}."""
     names = ["refdgm", *case.peers, *(["limit"] if case.limit else [])]
     notes = {name: "not installed" for name in names if not _installed(name)}
-    workers = {}
+    workers, memory = {}, {}
     try:
         for name in names:
             if name not in notes:
                 workers[name] = Worker(case, name, threads)
-                _judge(case, name, workers[name].hear(), workers, notes)
+                first = workers[name].hear()
+                memory[name] = first.get("peak")
+                _judge(case, name, first, workers, notes)
         seconds = {name: [] for name in workers}
         begin = time.monotonic()
         for done in range(repeats):
@@ -195,7 +207,8 @@ def measure(case, threads, repeats):
             "peers": {name: ours / middle[name] if ours and name in middle else None for name in case.peers},
             "limit": case.limit and {"name": case.limit[0],
                                      "fraction": middle["limit"] / ours if ours and "limit" in middle else None},
-            "dtype": case.dtype, "repeats": len(seconds.get("refdgm", ())), "notes": notes}
+            "dtype": case.dtype, "repeats": len(seconds.get("refdgm", ())),
+            "memory": {name: memory[name] for name in workers if name != "limit"}, "notes": notes}
 
 
 def _installed(implementation):
@@ -231,8 +244,10 @@ def threads(asked=None):
 
 
 def machine():
-    """Where this is measured: the processor, and the settings of the environment that change what libraries do."""
+    """Where this is measured: the processor, how busy it is already (programs that run or wait, over the last minute),
+    and the settings of the environment that change what libraries do."""
     return {"cpu": _cpu(), "cores": threads(), "system": f"{platform.system()} {platform.machine()}",
+            "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
             "environment": {name: os.environ[name] for name in PINS if name in os.environ}}
 
 
@@ -274,8 +289,11 @@ def machine_text(threads):
     """Where and with what this is measured."""
     here, there = machine(), versions()
     pins = "".join(f", {name}={value}" for name, value in here["environment"].items())
+    busy = (here["load"] or 0) > BUSY * here["cores"]
     return (f"{here['cpu']}, {threads} of {here['cores']} processors{pins}\n"
-            + ", ".join(f"{name} {version or 'not installed'}" for name, version in there.items()))
+            + ", ".join(f"{name} {version or 'not installed'}" for name, version in there.items())
+            + (f"\nOther programs run beside this one (load {here['load']:.1f}): the numbers are rough."
+               if busy else ""))
 
 
 def text(record):
