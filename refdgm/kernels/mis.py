@@ -1,4 +1,4 @@
-"""Metropolis independence sampling, compiled: the twin of refdgm.samplers.linear_gaussian_mis.step.
+"""Metropolis independence sampling, compiled: the twins of the steps in samplers/linear_gaussian_mis and sbn_mis.
 
 Each helper is one loop over the chains of a block, over few rows, so that LLVM
 runs it on many chains at once.
@@ -6,8 +6,8 @@ runs it on many chains at once.
 import numba
 import numpy as np
 
-from refdgm.elementary import exp
-from refdgm.jit import compiled, load, scratch, store
+from refdgm.elementary import exp, log
+from refdgm.jit import compiled, dot_bits, draw_bits, fill, load, scratch, store
 from refdgm.streams import philox, two_normals, uniform
 
 
@@ -122,3 +122,62 @@ def linear_gaussian(h, log_w, faults, mean, x, chain, L, W, constant, half, step
         store(here, h, first)
         store(weights[:1], log_w, first)
         store(faulty, faults, first)
+
+
+@compiled
+def sbn_codes(h, log_w, k, faults, chain, x, q_logits, gain, constant, W_transposed, b, every, step, steps, k0, k1,
+              lanes, group):
+    """`steps` steps of every chain, in place, `lanes` chains at a time: of one code, or of every code.
+
+    h (C, n H), log_w (C, n), k (C, 1) int64, faults (C, 1), chain (C, 1) uint32; for each observation x (n, D),
+    q_logits and gain (n, H), constant (n,); factors of `group` units are multiplied before their logarithm is taken.
+    """
+    (n, H), D, zero, one = q_logits.shape, len(b), h.dtype.type(0), h.dtype.type(1)
+    codes, weights, rows = scratch(n * H, lanes, h), scratch(n, lanes, h), scratch(4, lanes, h)
+    new, activations, index = scratch(H, lanes, h), scratch(D, lanes, h), scratch(1, lanes, k)
+    numbers, words, drawn = scratch(1, lanes, chain), scratch(4, lanes, chain), scratch(4, lanes, chain)
+    which, total, product, accepted, faulty = index[0], rows[0], rows[1], rows[2], rows[3]
+    for first in range(0, len(h), lanes):
+        load(chain, first, numbers)
+        load(h, first, codes)
+        load(log_w, first, weights)
+        faulty[:] = zero
+        for t in range(step, step + steps):
+            for m in range(n if every else 1):
+                draw_words(drawn, numbers[0], 0, t, 2 * m, k0, k1)
+                for lane in range(lanes):
+                    which[lane] = m if every else (np.uint64(drawn[0, lane]) * np.uint64(n)) >> np.uint64(32)
+                for j in range(H):
+                    for lane in range(lanes):
+                        new[j, lane] = q_logits[which[lane], j]
+                draw_bits(new, numbers[0], t, 2 * m + 1, k0, k1, words)
+                for lane in range(lanes):
+                    total[lane], product[lane] = constant[which[lane]], one
+                for j in range(H):
+                    for lane in range(lanes):
+                        total[lane] += new[j, lane] * gain[which[lane], j]
+                fill(activations, b)
+                dot_bits(W_transposed, new, activations)
+                for i in range(D):
+                    s = activations[i]
+                    for lane in range(lanes):
+                        total[lane] += x[which[lane], i] * s[lane] - (s[lane] if s[lane] > zero else zero)
+                    for lane in range(lanes):
+                        product[lane] *= one + exp(-abs(s[lane]))
+                    if i % group == group - 1 or i == D - 1:
+                        for lane in range(lanes):
+                            total[lane] -= log(product[lane])
+                            product[lane] = one
+                for lane in range(lanes):
+                    old = weights[which[lane], lane]
+                    accepted[lane] = one if uniform(drawn[1, lane], old) < exp(total[lane] - old) else zero
+                    weights[which[lane], lane] = total[lane] if accepted[lane] > zero else old
+                note_faults(faulty, total, zero)
+                for j in range(H):
+                    for lane in range(lanes):
+                        stay = codes[which[lane] * H + j, lane]
+                        codes[which[lane] * H + j, lane] = new[j, lane] if accepted[lane] > zero else stay
+        store(codes, h, first)
+        store(weights, log_w, first)
+        store(index, k, first)
+        store(rows[3:], faults, first)
