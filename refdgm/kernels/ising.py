@@ -50,10 +50,10 @@ def checkerboard(lattice, top, source, target, chain, thresholds, height, margin
     N, R, C = source.shape
     rows, width = height + 2 * margin, C // 2
     lanes = together * width
-    even, odd, sums = scratch(rows, lanes, source), scratch(rows, lanes, source), scratch(2, lanes, source)
+    even, odd, sides = scratch(rows, lanes, source), scratch(rows, lanes, source), scratch(1, lanes, source)
     words, places = scratch(4, lanes, chain), scratch(2, lanes, chain)
-    w0, w1, w2, w3, m, side = words[0], words[1], words[2], words[3], sums[0], sums[1]
-    number, column = places[0], places[1]
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+    side, number, column = sides[0], places[0], places[1]
     t0, t1, t2, t3, t4 = thresholds
     zero, two, four, up, down = np.int8(0), np.int8(2), np.int8(4), np.int8(1), np.int8(-1)
     for strip in range(len(lattice)):
@@ -76,14 +76,13 @@ def checkerboard(lattice, top, source, target, chain, thresholds, height, margin
                 for r in range(group, min(group + 4, rows)):
                     row, above, below = other[r], other[r - 1 if r else rows - 1], other[r + 1 if r < rows - 1 else 0]
                     beside(row, (r + colour) % 2 == 1, width, side)
-                    for lane in range(lanes):
-                        m[lane] = row[lane] + side[lane] + above[lane] + below[lane]
                     spin, word = own[r], words[r - group]
                     for lane in range(lanes):
-                        threshold = t1 if m[lane] >= -two else t0
-                        threshold = t2 if m[lane] >= zero else threshold
-                        threshold = t3 if m[lane] >= two else threshold
-                        threshold = t4 if m[lane] >= four else threshold
+                        m = np.int8(row[lane] + side[lane] + above[lane] + below[lane])
+                        threshold = t1 if m >= -two else t0
+                        threshold = t2 if m >= zero else threshold
+                        threshold = t3 if m >= two else threshold
+                        threshold = t4 if m >= four else threshold
                         spin[lane] = up if word[lane] < threshold else down
         for i in range(min(together, N - lattice[strip])):
             for r in range(margin, margin + height):
