@@ -30,14 +30,14 @@ def _refdgm(sampler, real, chains=CHAINS, steps=STEPS, threads=None):
 # ---- the mixture, by others ------------------------------------------------------------
 
 def _numpy_log_p_and_score(log_weight, mean, real):
-    def evaluate(x):
+    def evaluate(x, with_log_p=True):
         away = mean - x[:, None]
         component = log_weight - real(0.5) * np.sum(away * away, axis=2)
         top = component.max(axis=1, keepdims=True)
         share = np.exp(component - top)
         total = share.sum(axis=1, keepdims=True)
         share /= total
-        return (top + np.log(total))[:, 0], np.einsum("ck,cki->ci", share, away)
+        return with_log_p and (top + np.log(total))[:, 0], np.einsum("ck,cki->ci", share, away)
     return evaluate
 
 
@@ -45,7 +45,7 @@ def _numpy_rows_log_p_and_score(log_weight, mean, real):
     """A row for each component and coordinate, the squares multiplied out for the BLAS: x is (2, C) here."""
     offset = (log_weight - real(0.5) * np.sum(mean * mean, axis=1))[:, None]
 
-    def evaluate(x):
+    def evaluate(x, with_log_p=True):
         component = mean @ x
         component += offset
         top = component.max(axis=0)
@@ -53,7 +53,7 @@ def _numpy_rows_log_p_and_score(log_weight, mean, real):
         share = np.exp(component, out=component)
         total = share.sum(axis=0)
         share /= total
-        return top + np.log(total) - real(0.5) * (x * x).sum(axis=0), mean.T @ share - x
+        return with_log_p and top + np.log(total) - real(0.5) * (x * x).sum(axis=0), mean.T @ share - x
     return evaluate
 
 
@@ -66,7 +66,7 @@ def _numpy(sampler, real, evaluator=_numpy_log_p_and_score, rows=False):
     def unadjusted():
         x = start
         for _ in range(STEPS):
-            x = x + half * evaluate(x)[1] + root * rng.standard_normal(x.shape, dtype=real)
+            x = x + half * evaluate(x, False)[1] + root * rng.standard_normal(x.shape, dtype=real)
         return x.T if rows else x
 
     def adjusted():

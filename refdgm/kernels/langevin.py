@@ -1,12 +1,15 @@
 """Langevin chains, compiled: the same operations as the steps in refdgm.samplers, `lanes` chains at a time, in place.
 
 In every kernel x (C, n), chain (C, 1) uint32; `target` is a tuple of parameters whose form refdgm.kernels.targets
-knows, `rows` of scratch; the last three arguments are the number of steps made before and the key.
+knows, `rows` of scratch; `watched` is None where a finite score means a finite log p; the last three arguments are the
+number of steps made before and the key.
 """
 from functools import cache
 
 import numba
 import numpy as np
+from numba.core import types
+from numba.extending import overload
 
 from refdgm import chains, jit
 from refdgm.elementary import log
@@ -31,19 +34,28 @@ def draw_normals(z, chain, step, draw, k0, k1, words):
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def move(out, x, score, z, half, root):
-    """out = x + half score + root z.  (n, lanes)"""
+def move(x, score, z, half, root):
+    """x = x + half score + root z.  (n, lanes)"""
     for i in range(len(x)):
-        to, row, s, noise = out[i], x[i], score[i], z[i]
+        row, s, noise = x[i], score[i], z[i]
         for lane in range(len(row)):
-            to[lane] = row[lane] + half * s[lane] + root * noise[lane]
+            row[lane] = row[lane] + half * s[lane] + root * noise[lane]
 
 
-@numba.njit(nogil=True, error_model="numpy")
-def watch(doubt, log_p):
-    """doubt (lanes,) stays zero as long as log_p is finite, and is nan from then on."""
+def look(target, x, score, log_p, doubt, scratch, watched):
+    """The score; unless `watched` is None, doubt (lanes,) becomes nan as soon as log p is not finite."""
+    evaluate(target, x, score, log_p, scratch)
     for lane in range(len(doubt)):
         doubt[lane] = doubt[lane] + (log_p[lane] - log_p[lane])
+
+
+def _score_only(target, x, score, log_p, doubt, scratch, watched):
+    evaluate(target, x, score, None, scratch)
+
+
+@overload(look, strict=False)
+def _(target, x, score, log_p, doubt, scratch, watched):
+    return _score_only if watched == types.none else look
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -54,7 +66,7 @@ def select(old, new, mask):
         old[lane] = a if mask[lane] == 0 else b
 
 
-def ula(x, chain, target, rows, lanes, half, root, step, k0, k1):
+def ula(x, chain, target, rows, lanes, watched, half, root, step, k0, k1):
     """A step for each of half = eps/2 and root = sqrt(eps), which are arrays."""
     n = x.shape[1]
     here, score, values = scratch(n, lanes, x), scratch(n, lanes, x), scratch(2, lanes, x)
@@ -66,15 +78,14 @@ def ula(x, chain, target, rows, lanes, half, root, step, k0, k1):
         load(x, first, here)
         doubt[:] = x.dtype.type(0)
         for t in range(len(half)):
-            evaluate(target, here, score, log_p, space)
-            watch(doubt, log_p)
+            look(target, here, score, log_p, doubt, space, watched)
             draw_normals(z, numbers[0], step + t, NOISE, k0, k1, words)
-            move(here, here, score, z, half[t], root[t])
+            move(here, score, z, half[t], root[t])
         select(here[0], doubt, doubt)
         store(here, x, first)
 
 
-def sghmc(x, r, chain, target, rows, lanes, eps, keep, root, steps, step, k0, k1):
+def sghmc(x, r, chain, target, rows, lanes, watched, eps, keep, root, steps, step, k0, k1):
     """x += eps r, then r = keep r + eps score + root z."""
     n = x.shape[1]
     here, momentum, score = scratch(n, lanes, x), scratch(n, lanes, x), scratch(n, lanes, x)
@@ -91,8 +102,7 @@ def sghmc(x, r, chain, target, rows, lanes, eps, keep, root, steps, step, k0, k1
                 row, p = here[i], momentum[i]
                 for lane in range(lanes):
                     row[lane] = row[lane] + eps * p[lane]
-            evaluate(target, here, score, log_p, space)
-            watch(doubt, log_p)
+            look(target, here, score, log_p, doubt, space, watched)
             draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
             for i in range(n):
                 p, s, noise = momentum[i], score[i], z[i]
@@ -103,7 +113,7 @@ def sghmc(x, r, chain, target, rows, lanes, eps, keep, root, steps, step, k0, k1
         store(momentum, r, first)
 
 
-def mala(x, log_p, score, accepted, chain, target, rows, lanes, half, root, eighth, steps, step, k0, k1):
+def mala(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, root, eighth, steps, step, k0, k1):
     """ULA's step as a proposal; log_p (C, 1) and score (C, n) belong to x, accepted (C, 1) is a count."""
     n, middle, zero, one = x.shape[1], x.dtype.type(0.5), x.dtype.type(0), x.dtype.type(1)
     here, s_here = scratch(n, lanes, x), scratch(n, lanes, x)
@@ -119,7 +129,8 @@ def mala(x, log_p, score, accepted, chain, target, rows, lanes, half, root, eigh
         load(accepted, first, counts)
         for t in range(step, step + steps):
             draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
-            move(there, here, s_here, z, half, root)
+            there[:] = here
+            move(there, s_here, z, half, root)
             evaluate(target, there, s_there, new_value, space)
             for lane in range(lanes):
                 ratio[lane] = new_value[lane] - value[lane]
@@ -165,8 +176,8 @@ def run(kernel, step, target, state, constants, steps, threads=None, **options):
     def compiled(state, n):
         arrays, s = [a.copy() for a in state[:-1]], state.stream
         by_chain = [a.reshape(number, -1) for a in (*arrays, s.chain)]
-        jit.in_threads(kernel, by_chain, (target.parameters, target.rows, target.lanes, *constants(s.step, n), s.step,
-                                          *keys(s.seed)), threads, together=target.lanes)
+        jit.in_threads(kernel, by_chain, (*target[:4], *constants(s.step, n), s.step, *keys(s.seed)), threads,
+                       together=target.lanes)
         after = type(state)(*arrays, advance(s, n))
         if not all(np.isfinite(a).all() for a in arrays):
             _name_the_step(step, state, after, n)

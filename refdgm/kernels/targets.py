@@ -1,6 +1,6 @@
 """The targets of refdgm.models.targets for a block of chains, operation by operation what their formulas in NumPy do.
 
-Everywhere x and score are (n, lanes), log_p (lanes,), scratch (rows, lanes). The innermost loops run over
+Everywhere x and score are (n, lanes), log_p (lanes,) or None, scratch (rows, lanes). The innermost loops run over
 lanes and touch few arrays: LLVM then runs many chains in one instruction.
 """
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy, block_fo
 overload(targets.evaluate, strict=False)(
     lambda target, x, score, log_p, scratch: targets.FORMS.get(target.instance_class))
 helper = numba.njit(nogil=True, error_model="numpy")
-LANES = 256                 # chains in a block of a target without matrix products: some 20 rows stay in L1
+ROW_BYTES = 2048            # for a block of a target without matrix products: some 20 such rows stay in the L1 cache
 
 
 class Prepared(NamedTuple):
@@ -26,13 +26,15 @@ class Prepared(NamedTuple):
     parameters: Any         # the target, its arrays cast
     rows: int               # of scratch
     lanes: int              # chains in a block
+    watched: bool | None    # None if log p is finite wherever the score is, else True
     lasting: bool           # whether its form is part of this package, so that a kernel may be kept on disk
 
 
 def prepared(target, real):
     """A target for chains of type `real`."""
-    lanes = jit.lanes(real) if getattr(target, "products", False) else LANES
+    lanes = jit.lanes(real) if getattr(target, "products", False) else ROW_BYTES // np.dtype(real).itemsize
     return Prepared(targets.cast(target, real), targets.rows(target), lanes,
+                    None if getattr(target, "positive", False) else True,
                     type(target).__module__.startswith("refdgm."))
 
 
@@ -53,11 +55,12 @@ def gaussian(target, x, score, log_p, scratch):
             row, m_i, P_ij = x[i], m[i], P[i, j]
             for lane in range(len(out)):
                 out[lane] = out[lane] + (m_i - row[lane]) * P_ij
-    log_p[:] = zero
-    for i in range(len(m)):
-        row, s, m_i = x[i], score[i], m[i]
-        for lane in range(len(log_p)):
-            log_p[lane] = log_p[lane] + half * (m_i - row[lane]) * s[lane]
+    if log_p is not None:
+        log_p[:] = zero
+        for i in range(len(m)):
+            row, s, m_i = x[i], score[i], m[i]
+            for lane in range(len(log_p)):
+                log_p[lane] = log_p[lane] + half * (m_i - row[lane]) * s[lane]
 
 
 @block_form(GaussianMixture)
@@ -83,8 +86,9 @@ def gaussian_mixture(target, x, score, log_p, scratch):
         for lane in range(len(top)):
             share[lane] = exp(share[lane] - top[lane])
             total[lane] = total[lane] + share[lane]
-    for lane in range(len(top)):
-        log_p[lane] = top[lane] + log(total[lane])
+    if log_p is not None:
+        for lane in range(len(top)):
+            log_p[lane] = top[lane] + log(total[lane])
     for lane in range(len(total)):
         total[lane] = one / total[lane]
     for i in range(n):
@@ -111,17 +115,18 @@ def mlp_energy(target, x, score, log_p, scratch):
     dot_reals(target.w2, h1, h2)
     for j in range(H2):
         tanh(h2[j], one, two)
-    log_p[:] = zero
-    for j in range(H2):
-        row, w = h2[j], target.w3[j]
-        for lane in range(len(row)):
-            log_p[lane] = log_p[lane] + w * row[lane]
-    for i in range(len(x)):
-        row = x[i]
-        for lane in range(len(row)):
-            log_p[lane] = log_p[lane] + half * tau * (row[lane] * row[lane])
-    for lane in range(len(log_p)):
-        log_p[lane] = -log_p[lane]
+    if log_p is not None:
+        log_p[:] = zero
+        for j in range(H2):
+            row, w = h2[j], target.w3[j]
+            for lane in range(len(row)):
+                log_p[lane] = log_p[lane] + w * row[lane]
+        for i in range(len(x)):
+            row = x[i]
+            for lane in range(len(row)):
+                log_p[lane] = log_p[lane] + half * tau * (row[lane] * row[lane])
+        for lane in range(len(log_p)):
+            log_p[lane] = -log_p[lane]
     for j in range(H2):                                             # h2 becomes -dE/da2
         row, w = h2[j], target.w3[j]
         for lane in range(len(row)):

@@ -7,6 +7,8 @@ A target is one of two things:
                     form(target, x, score, log_p, scratch) reads x (n, lanes) and fills score (n, lanes) and log_p
                     (lanes,); scratch (target.rows, lanes) is there to use. `block_form` registers it. It is run by
                     the compiled samplers, and by the interpreter where the class has no method log_p_and_score.
+                    A class that says `positive = True` has a finite log p wherever the score is finite; its form may
+                    get None for log_p, and skips it then. Of other targets every sampler watches log p.
 
 A form loops over lanes innermost, so that a compiler runs many chains at once, and uses + - * / sqrt and the functions
 of refdgm.elementary only, so that compiled or not it gives the same bits. Its constants come from the parameters, which
@@ -119,6 +121,8 @@ class Gaussian(NamedTuple):
     m: np.ndarray
     P: np.ndarray
 
+    positive = True
+
     def log_p_and_score(self, x):
         score = dot_in_order(self.m - x, self.P, np.zeros_like(x))
         half = x.dtype.type(-0.5)
@@ -130,6 +134,8 @@ class GaussianMixture(NamedTuple):
     mean: np.ndarray            # (K, n)
     precision: np.ndarray       # (K, n)
     offset: np.ndarray          # (K,) log of the weight times the component's density at its mean
+
+    positive = True
 
     @property
     def rows(self):
@@ -159,7 +165,7 @@ class MLPEnergy(NamedTuple):
     w1_transposed: np.ndarray   # (H1, n)
     w2_transposed: np.ndarray   # (H2, H1)
 
-    products = True
+    positive = products = True
 
     @property
     def rows(self):
