@@ -140,29 +140,29 @@ def _case(size, real):
 
 
 def _runs(real, chains, steps, threads=None):
-    """Chains of 16 + 16 units; what is kept of each is one number."""
     theta, start = _problem(16, 16, chains, real)
-
-    def work():
-        run = rbm_gibbs.run(theta, start, steps, threads=threads, average=lambda s: s.v.mean(axis=1), thin=steps // 2)
-        return run.average
-    return work
+    return lambda: rbm_gibbs.run(theta, start, steps, threads=threads).state
 
 
-def _own(what, work, real, chains, steps, others):
+def _averages(real, chains, steps):
+    theta, start = _problem(16, 16, chains, real)
+    return lambda: rbm_gibbs.run(theta, start, steps, thin=10, average=lambda state: state.v).average
+
+
+def _own(what, work, maker, real, chains, steps, others):
     """refdgm beside itself: `others` {name: (chains, steps, threads)}."""
     dtype = np.dtype(real).name
-    return Case(f"rbm.{what}.{dtype}", work, steps * chains, "chain-steps", dtype, partial(_runs, real, chains, steps),
-                {f"refdgm, {name}": partial(_runs, real, *other) for name, other in others.items()})
+    return Case(f"rbm.{what}.{dtype}", f"{steps} steps of {chains} chains, 16 visible and 16 hidden units; {work}",
+                steps * chains, "chain-steps", dtype, partial(maker, real, chains, steps),
+                {name: partial(maker, real, *other) for name, other in others.items()})
 
 
 def _own_cases(real):
-    yield _own("chains", "30 steps of 10^6 chains, 16 visible and 16 hidden units; as many chain-steps in fewer chains",
-               real, 10**6, 30, {f"10^{k} chains": (10**k, 30 * 10**(6 - k)) for k in (3, 4, 5)})
-    yield _own("threads", "100 steps of 10^5 chains, 16 visible and 16 hidden units, on all threads",
-               real, 10**5, 100, {"one thread": (10**5, 100, 1)})
-    yield _own("length", "2000 steps of 10^4 chains, 16 visible and 16 hidden units; memory is that of a short run",
-               real, 10**4, 2000, {"20 steps": (10**4, 20)})
+    yield _own("chains", "fewer chains make as many steps in all", _runs, real, 10**6, 30,
+               {f"10^{k} chains": (10**k, 30 * 10**(6 - k)) for k in (3, 4, 5)})
+    yield _own("threads", "all threads, or one", _runs, real, 10**5, 100, {"one thread": (10**5, 100, 1)})
+    yield _own("length", "the memory of a run is that of a short one", _averages, real, 10**4, 2000,
+               {"20 steps": (10**4, 20)})
 
 
 CASES = tuple(case for real in (np.float32, np.float64)
