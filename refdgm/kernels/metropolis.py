@@ -1,0 +1,100 @@
+"""Metropolis chains, compiled: the twins of the steps in samplers/random_walk and samplers/finite_metropolis."""
+from functools import cache
+
+import numba
+import numpy as np
+
+from refdgm import jit
+from refdgm.elementary import exp
+from refdgm.jit import load, scratch, store
+from refdgm.models.targets import evaluate
+from refdgm.streams import philox, two_normals, uniform
+
+
+def random_walk(x, log_p, accepted, faults, chain, target, rows, lanes, scale, step, steps, k0, k1):
+    """`steps` steps of every chain, in place, `lanes` chains at a time.
+
+    x (C, n), log_p (C, 1), accepted (C, 1) uint32, faults (C, 1), chain (C, 1) uint32; `target` is a tuple of
+    parameters whose form refdgm.kernels.targets knows, `rows` of scratch; scale (n,).
+    """
+    n, zero, one = x.shape[1], x.dtype.type(0), x.dtype.type(1)
+    here, there, score = scratch(n, lanes, x), scratch(n + n % 2, lanes, x), scratch(n, lanes, x)
+    values, space = scratch(4, lanes, x), scratch(rows, lanes, x)
+    numbers, counts, words = scratch(1, lanes, chain), scratch(1, lanes, chain), scratch(4, lanes, chain)
+    value, new_value, taken, faulty = values[0], values[1], values[2], values[3]
+    number, count, w0, w1, w2, w3 = numbers[0], counts[0], words[0], words[1], words[2], words[3]
+    for first in range(0, len(x), lanes):
+        load(chain, first, numbers)
+        load(x, first, here)
+        load(log_p, first, values[:1])
+        load(accepted, first, counts)
+        faulty[:] = zero
+        for t in range(step, step + steps):
+            for j in range(len(there) // 2):
+                even, odd = there[2 * j], there[2 * j + 1]
+                for lane in range(lanes):
+                    w0[lane], w1[lane], w2[lane], w3[lane] = philox(
+                        np.uint32(j), np.uint32(t), number[lane], np.uint32(0), k0, k1)
+                for lane in range(lanes):
+                    even[lane], odd[lane] = two_normals(w0[lane], w1[lane], w2[lane], w3[lane], even[lane])
+            for i in range(n):
+                old, new, wide = here[i], there[i], scale[i]
+                for lane in range(lanes):
+                    new[lane] = old[lane] + wide * new[lane]
+            evaluate(target, there[:n], score, new_value, space)
+            for lane in range(lanes):
+                w0[lane] = philox(np.uint32(0), np.uint32(t), number[lane], np.uint32(1), k0, k1)[0]
+            for lane in range(lanes):
+                taken[lane] = one if uniform(w0[lane], value[lane]) < exp(new_value[lane] - value[lane]) else zero
+            for lane in range(lanes):                   # -inf is outside of the support; only inf and nan are faults
+                limit = -one if new_value[lane] < -one else new_value[lane]
+                faulty[lane] += limit - limit
+            for lane in range(lanes):
+                stay, go = value[lane], new_value[lane]
+                value[lane] = go if taken[lane] > zero else stay
+            for lane in range(lanes):
+                count[lane] += np.uint32(taken[lane])
+            for i in range(n):
+                old, new = here[i], there[i]
+                for lane in range(lanes):
+                    stay, go = old[lane], new[lane]
+                    old[lane] = go if taken[lane] > zero else stay
+        store(here, x, first)
+        store(values[:1], log_p, first)
+        store(counts, accepted, first)
+        store(values[3:], faults, first)
+
+
+@cache
+def compiled_random_walk(lasting):
+    """Kept on disk for the targets of this package; those of others may change without our noticing."""
+    return jit.compiled(random_walk) if lasting else numba.njit(random_walk, nogil=True, error_model="numpy")
+
+
+@jit.compiled
+def finite(z, chain, up_to, accept, step, steps, k0, k1, lanes):
+    """`steps` steps of every chain on a finite space, in place.
+
+    z (C, 1) int64, chain (C, 1) uint32; up_to (S, S) the proposal's cumulative rows, accept (S, S).
+    """
+    numbers, words, here = scratch(1, lanes, chain), scratch(2, lanes, chain), scratch(1, lanes, z)
+    number, to_propose, to_accept, states, last = numbers[0], words[0], words[1], here[0], len(up_to) - 1
+    for first in range(0, len(z), lanes):
+        load(chain, first, numbers)
+        load(z, first, here)
+        for t in range(step, step + steps):
+            for lane in range(lanes):
+                to_propose[lane], to_accept[lane], _, _ = philox(
+                    np.uint32(0), np.uint32(t), number[lane], np.uint32(0), k0, k1)
+            for lane in range(lanes):
+                row, u = up_to[states[lane]], uniform(to_propose[lane], accept[0, 0])
+                low, high = 0, last                     # the first state whose cumulative probability exceeds u
+                while low < high:
+                    middle = (low + high) // 2
+                    if row[middle] <= u:
+                        low = middle + 1
+                    else:
+                        high = middle
+                if uniform(to_accept[lane], accept[0, 0]) < accept[states[lane], low]:
+                    states[lane] = low
+        store(here, z, first)
