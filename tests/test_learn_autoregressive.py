@@ -39,8 +39,13 @@ def test_the_fully_visible_net_reaches_its_one_maximum():
     best = -minimize(value_and_grad(value), onp.zeros(10), jac=True, method="BFGS").fun
     theta = learn(L.fully_visible(), x)
     assert best - 1e-4 < onp.mean(L.log_prob(theta, x)) < best + 1e-9
-    bars = -onp.mean(L.log_prob(learn(L.fully_visible(), BARS), BARS))
-    assert bars > onp.log(14) + 0.5                     # logistic conditionals cannot say "this row is like that one"
+
+
+def test_parity_needs_hidden_units():
+    """Eight rows whose last bit is the parity of the others, to which a logistic conditional gives one half."""
+    even = all_binary(4)[all_binary(4).sum(axis=1) % 2 == 0]
+    by_logit, by_network = (onp.mean(L.log_prob(learn(a, even), even)) for a in (L.fully_visible(), L.masked(48)))
+    assert abs(by_logit + onp.log(16)) < 1e-3 and -onp.log(8) - CLOSE < by_network < -onp.log(8)
 
 
 @pytest.mark.parametrize("wrong", [
