@@ -20,6 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 
+SPLIT = 2.0**27 + 1         # x SPLIT - (x SPLIT - x) is the upper half of x's digits
+
+
 class Elementary(NamedTuple):
     """The four functions for one floating-point type."""
     exp: Callable
@@ -151,3 +154,53 @@ def dot_in_order(x, w, start):
     for k in range(w.shape[0]):
         total = total + x[..., k:k + 1] * w[k]
     return total
+
+
+def dot_fused(x, w, start):
+    """dot_in_order with a product and its sum rounded once, which is what processors do fastest."""
+    total = start
+    for k in range(w.shape[0]):
+        total = fma(x[..., k:k + 1], w[k], total)
+    return total
+
+
+# ---- a product and a sum, rounded once ------------------------------------------------
+
+def fma(a, b, c):
+    """a b + c, rounded once as IEEE 754's fusedMultiplyAdd, in the precision of c, where NumPy has no such function.
+
+    Boldo and Melquiond (2008): what is rounded to odd in more digits can be rounded again without harm. In float64
+    |a| and |b| must be below 1e300, and a b must not be so small that its last digits are lost.
+    """
+    if c.dtype == np.float32:
+        return _add_to_odd(np.float64(a) * np.float64(b), np.float64(c)).astype(np.float32)
+    product, low = _two_product(a, b)
+    middle, lowest = _two_sum(c, low)
+    high, middle = _two_sum(product, middle)
+    return high + _add_to_odd(lowest, middle)
+
+
+def _two_sum(a, b):
+    """a + b as its rounded value and what is missing (Knuth)."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def _two_product(a, b):
+    """a b as its rounded value and what is missing (Dekker, Veltkamp)."""
+    def halves(x):
+        high = x * SPLIT
+        high = high - (high - x)
+        return high, x - high
+
+    p, (a1, a0), (b1, b0) = a * b, halves(a), halves(b)
+    return p, ((a1 * b1 - p) + a1 * b0 + a0 * b1) + a0 * b0
+
+
+def _add_to_odd(a, b):
+    """a + b rounded to odd: where it is not exact, of the two neighbours the one whose last bit is 1."""
+    s, rest = _two_sum(a, b)
+    bits = bits_of(s)
+    away = np.where((rest > 0) == (s > 0), 1, -1)
+    return from_bits(bits + np.where((rest != 0) & (bits % 2 == 0), away, 0))

@@ -200,10 +200,11 @@ def lanes(real):
 def tile(rows, fused):
     """add(w, x, out, j, k0, k1):  out[j + r, :] += sum_k w[k, j + r] x[k, :] for r < rows and k0 <= k < k1 in order.
 
-    w and x lie row by row without gaps, x and out are `lanes` wide; fused is for x of zeros and ones. The sums stay in
-    registers over the loop, which no loop vectoriser arranges; hence LLVM by hand.
+    w and x lie row by row without gaps, x and out are `lanes` wide. A product and its sum are rounded separately where
+    fused is False, as the processor likes it where it is True, for x of zeros and ones, and once where it is "always".
+    The sums stay in registers over the loop, which no loop vectoriser arranges; hence LLVM by hand.
     """
-    flags = ["contract"] if fused else []
+    flags = ["contract"] if fused is True else []
 
     @intrinsic
     def add(typing, w, x, out, j, k0, k1):
@@ -229,6 +230,14 @@ def tile(rows, fused):
                 zeros = ir.Constant(ir.VectorType(int32, width), [0] * width)
                 return b.shuffle_vector(first, ir.Constant(vector, ir.Undefined), zeros)
 
+            def add_product(total, weight, unit):
+                if fused != "always":
+                    return b.fadd(total, b.fmul(weight, unit, flags=flags), flags=flags)
+                kind = "f32" if context.get_abi_sizeof(w_data.type.pointee) == 4 else "f64"
+                fma = cgutils.get_or_insert_function(b.module, ir.FunctionType(vector, [vector] * 3),
+                                                     f"llvm.fma.v{width}{kind}")
+                return b.call(fma, [weight, unit, total])
+
             targets = [vectors(out_data, b.add(j, number(r))) for r in range(rows)]
             sums = [[cgutils.alloca_once_value(b, b.load(p, align=4)) for p in row] for row in targets]
             with cgutils.for_range_slice(b, k0, k1, number(1), index) as (k, _):
@@ -237,7 +246,7 @@ def tile(rows, fused):
                 for r, row in enumerate(sums):
                     weight = everywhere(b.load(b.gep(weights, [number(r)])))
                     for total, unit in zip(row, units):
-                        b.store(b.fadd(b.load(total), b.fmul(weight, unit, flags=flags), flags=flags), total)
+                        b.store(add_product(b.load(total), weight, unit), total)
             for row, places in zip(sums, targets):
                 for total, place in zip(row, places):
                     b.store(b.load(total), place, align=4)
@@ -310,6 +319,8 @@ products are exact, so that fusing them with the sum changes nothing.
 """
 dot_reals = _dot(fused=False)
 """The same for any x, at half the speed: product and sum are rounded separately, as NumPy does."""
+dot_fused = _dot(fused="always")
+"""The same for any x at full speed: product and sum are rounded once, as elementary.dot_fused does."""
 
 
 # ---- a layer of units for a block of chains -------------------------------------------

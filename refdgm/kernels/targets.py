@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from refdgm import jit
 from refdgm.elementary import exp, log
-from refdgm.jit import dot_reals, fill
+from refdgm.jit import dot_fused, fill
 from refdgm.models import targets
 from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy, block_form
 
@@ -108,11 +108,11 @@ def mlp_energy(target, x, score, log_p, scratch):
     h1, h2, d1 = scratch[:H1], scratch[H1:H1 + H2], scratch[H1 + H2:]
     zero, half, one, two = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(2)
     fill(h1, target.b1)
-    dot_reals(target.w1, x, h1)
+    dot_fused(target.w1, x, h1)
     fill(h2, target.b2)
     for j in range(H1):
         tanh(h1[j], one, two)
-    dot_reals(target.w2, h1, h2)
+    dot_fused(target.w2, h1, h2)
     for j in range(H2):
         tanh(h2[j], one, two)
     if log_p is not None:
@@ -132,7 +132,7 @@ def mlp_energy(target, x, score, log_p, scratch):
         for lane in range(len(row)):
             row[lane] = w * (row[lane] * row[lane] - one)
     d1[:] = zero
-    dot_reals(target.w2_transposed, h2, d1)
+    dot_fused(target.w2_transposed, h2, d1)
     for j in range(H1):                                             # d1 becomes -dE/da1
         row, hidden = d1[j], h1[j]
         for lane in range(len(row)):
@@ -141,4 +141,4 @@ def mlp_energy(target, x, score, log_p, scratch):
         row, out = x[i], score[i]
         for lane in range(len(out)):
             out[lane] = -tau * row[lane]
-    dot_reals(target.w1_transposed, d1, score)
+    dot_fused(target.w1_transposed, d1, score)

@@ -13,7 +13,7 @@ A target is one of two things:
 A form loops over lanes innermost, so that a compiler runs many chains at once, and uses + - * / sqrt and the functions
 of refdgm.elementary only, so that compiled or not it gives the same bits. Its constants come from the parameters, which
 are all arrays of the type of x, or are x.dtype.type(2): in float32 a bare 2.0 would make a compiled product a float64.
-A target with `products = True` uses jit.dot_reals and has blocks of jit.lanes chains.
+A target with `products = True` uses jit.dot_fused or its like, and has blocks of jit.lanes chains.
 
 Ready ones, each with its formula in NumPy here and its form in refdgm.kernels.targets:
 
@@ -35,7 +35,7 @@ import numpy as np
 from autograd import make_vjp
 
 from refdgm import validation as valid
-from refdgm.elementary import dot_in_order, exp, log
+from refdgm.elementary import dot_fused, dot_in_order, exp, log
 from refdgm.streams import words
 
 FORMS = {}                  # {class of parameters: its form for a block of chains}
@@ -173,12 +173,12 @@ class MLPEnergy(NamedTuple):
 
     def log_p_and_score(self, x):
         one, half = x.dtype.type(1), x.dtype.type(0.5)
-        h1 = tanh(dot_in_order(x, self.w1, self.b1))
-        h2 = tanh(dot_in_order(h1, self.w2, self.b2))
+        h1 = tanh(dot_fused(x, self.w1, self.b1))
+        h2 = tanh(dot_fused(h1, self.w2, self.b2))
         energy = _sum_in_order(np.concatenate([self.w3 * h2, (half * self.tau) * (x * x)], axis=1))
         d2 = self.w3 * (h2 * h2 - one)                                  # -dE/da2
-        d1 = dot_in_order(d2, self.w2_transposed, np.zeros_like(h1)) * (one - h1 * h1)
-        return -energy, dot_in_order(d1, self.w1_transposed, -self.tau * x)
+        d1 = dot_fused(d2, self.w2_transposed, np.zeros_like(h1)) * (one - h1 * h1)
+        return -energy, dot_fused(d1, self.w1_transposed, -self.tau * x)
 
 
 class Minibatch(NamedTuple):
