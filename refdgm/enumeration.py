@@ -27,7 +27,7 @@ SECONDS = 600                   # what an enumeration may take unless the caller
 RBM_RATE, RBM_MOMENTS_RATE = 5e9, 8e8               # states x units a second and core: estimates for the message
 BOLTZMANN_RATE, LOG_DOMAIN_RATE = 5e9, 2e7          # states a second; states x units a second
 REACH = 600.0                   # e^REACH and e^-REACH, times a few ordinary numbers, are normal numbers
-ROW, LOW, PART, PARTS = 5, 10, 2, 4                 # bits of an RBM's states: the rows of a block, what is side by side
+ROW, LOW, PART, PARTS = 5, 8, 4, 4                  # bits of an RBM's states: the rows of a block, what is side by side
 #                                                     in a row, the blocks of a part, and the parts of a call
 THIRD, AT_ONCE = 11, 10         # bits: of y, and of z, at most; of the h, or states in the log domain, of a call
 
@@ -180,7 +180,7 @@ def _rbm(theta, moments, threads, seconds, progress):
     swap = len(b) < len(c)
     w, b, c = (w.T, c, b) if swap else (w, b, c)                    # w (units, bits): the bits' states are visited
     units, bits = w.shape
-    reach = np.max(np.sum(np.abs(w), axis=1)) / 2 + np.log(2)       # of log(u + e), centred
+    reach = np.max(np.sum(np.abs(w), axis=1)) / 2 + np.log(2)       # the most that |log(u + e)| can be once centred
     if 4 * reach > REACH:
         more, at_once = _log_domain(bits, lambda s: -rbm.hidden_free_energy({"w": w, "b": b, "c": c}, s),
                                     lambda s: sigmoid(s @ w.T + b))
@@ -193,6 +193,23 @@ def _rbm(theta, moments, threads, seconds, progress):
     return log_z, on.T if swap else on
 
 
+def _over_states(w):
+    """w's for all states s, the first bit fastest; by doubling, since the threads of a BLAS would stay in the kernel's
+    way for a while.  (..., n) -> (..., 2**n)"""
+    total = np.zeros((*w.shape[:-1], 1))
+    for k in range(w.shape[-1]):
+        total = np.concatenate([total, total + w[..., k:k + 1]], axis=-1)
+    return total
+
+
+def _with_bit_on(p):
+    """The sums over the states where each bit is on.  (M, 2**n) -> (M, n)"""
+    on = np.empty((len(p), p.shape[1].bit_length() - 1))
+    for k in range(on.shape[1]):
+        on[:, k] = np.sum(p.reshape(len(p), -1, 2, 2**k)[:, :, 1], axis=(1, 2))
+    return on
+
+
 def _summed_out(w, b, c, moments, stretch, threads):
     """more(first) by the compiled kernel; a product of `stretch` units does not overflow."""
     from refdgm.jit import in_threads
@@ -203,23 +220,21 @@ def _summed_out(w, b, c, moments, stretch, threads):
     n_block = n - n_row - n_low
     n_part = min(n_block, PART)
     n_parts = min(n_block - n_part, PARTS)
-    low, row = all_binary(n_low), all_binary(n_row)
     w_low, w_row, w_block = np.split(w, [n_low, n_low + n_row], axis=1)
-    w_high = w[:, n_low:]
 
     def extremes(weights):
         return np.sum(np.minimum(weights, 0), axis=1), np.sum(np.maximum(weights, 0), axis=1)
 
-    (e_least, e_most), (u_least, u_most) = extremes(w_low), extremes(-w_high)
+    # e and u both times e^-shift: log(u + e) lies between the two terms of the shift, and log 2 above
+    (e_least, e_most), (u_least, u_most) = extremes(w_low), extremes(-w[:, n_low:])
     shift = (np.maximum(e_most, u_most - b) + np.maximum(e_least, u_least - b)) / 2
     on_rows = ((0, 4 - units % 4), (0, 0))                          # units that are always on: e = 1, u = 0
-    e = np.pad(np.exp(w_low @ low.T - shift[:, None]), on_rows, constant_values=1.0)
-    t = np.pad(np.exp(-w_row @ row.T), on_rows)
-    w_block = np.pad(w_block, on_rows)
-    bias = np.pad(b + shift, on_rows[0])
+    e = np.pad(np.exp(_over_states(w_low) - shift[:, None]), on_rows, constant_values=1.0)
+    t = np.pad(np.exp(-_over_states(w_row)), on_rows)
+    w_block, bias = np.pad(w_block, on_rows), np.pad(b + shift, on_rows[0])
     slopes = c + np.where(np.arange(n) < n_low, 0.0, np.sum(w, axis=0))
     c_low, c_row, c_block = np.split(slopes, [n_low, n_low + n_row])
-    energies = (row @ c_row)[:, None] + low @ c_low + np.sum(bias)
+    energies = _over_states(c_row)[:, None] + _over_states(c_low) + np.sum(bias)
     parts, M = 2**n_parts, len(e) if moments else 2
 
     def more(first):
@@ -229,8 +244,8 @@ def _summed_out(w, b, c, moments, stretch, threads):
         in_threads(sum_states, (by_low, by_row, by_block, peaks, start),
                    (e, t, w_block, bias, energies, c_block, 2**n_part, stretch), threads)
         scale, peak = _exp(peaks[:, 0], None)
-        by_low, by_row, by_block = (np.tensordot(scale, a, 1) for a in (by_low, by_row, by_block))
-        on = np.concatenate([by_low @ low, by_row @ row, by_block, np.sum(by_row, axis=1, keepdims=True)], axis=1)
+        low, row, block = (np.einsum("p,pmk->mk", scale, a) for a in (by_low, by_row, by_block))
+        on = np.concatenate([_with_bit_on(low), _with_bit_on(row), block, np.sum(row, axis=1, keepdims=True)], axis=1)
         return peak, on[np.append(np.arange(units), -1)] if moments else on
 
     return more, n_low + n_row + n_part + n_parts
