@@ -174,8 +174,9 @@ CLAIMS = [
                theta, p_data, p_y, log_q_reversed(phi))),
            "p(y) inside the logarithm": twice(on_data_only),
            "x from p(x), whatever its label": twice(lambda theta, phi, p_data, p_y: np.sum(
-               p_y @ (marginal(theta, p_data, p_y) * log_q(phi))))},
-          without=equals(lambda theta, phi, p_data, p_y: conventional_objectives(theta, phi, p_data)[0], random_case)),
+               p_y @ (marginal(theta, p_data, p_y) * log_q(phi)))),
+           "three fakes to one real": lambda theta, phi, p_data, p_y: 2 * discriminator_objective(
+               theta, phi, p_data, onp.array([0.75, 0.25]))}),
     Claim("lecture12.sec3.1_Ltheta", lambda theta, phi, p_data, p_y: generator_gradient(theta, phi, p_y),
           is_gradient_of(lambda theta, phi, p_data, p_y: p_y[0] * conventional_objectives(theta, phi, p_data)[1],
                          "theta", random_case),

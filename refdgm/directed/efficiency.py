@@ -6,12 +6,17 @@ r"""What maximum likelihood is good for (ou2018 Sec. 3.2): consistent, efficient
 Fisher's linkage model has three outcomes with p(t) = ((2 + t)/4, (1 - t)/2, t/4). Given the counts (a, b, c) of n
 observations t^ is the root of a quadratic, so every mean over data sets is a sum over all counts. The function of
 interest is the recombination fraction g(t) = 1 - sqrt(t).
+
+Both limits need a model that contains the law of the data. From data of another law t^ goes to the best t that the
+model has, with another variance than 1/I(t). And the number of parameters must stay: where every m observations bring
+a mean of their own, the estimate of their common variance goes to (1 - 1/m) of it (Neyman & Scott 1948).
 """
 import numpy as np
 
 from refdgm import validation as valid
-from refdgm.checking import Claim, has_order
+from refdgm.checking import Claim, equals, has_order
 from refdgm.models.counts import multinomial
+from refdgm.numerics import gauss_hermite
 
 
 def linkage(t):
@@ -38,25 +43,39 @@ def recombination(t):
     return 1 - np.sqrt(t)
 
 
-def mean_squared_error(estimator, truth, t, n):
-    """E (estimator(counts) - truth)^2 over all data sets of n observations from p(t), a finite sum."""
-    counts, log_p = multinomial(np.log(linkage(t)), n)
+def mean_squared_error(estimator, truth, law, n):
+    """E (estimator(counts) - truth)^2 over all data sets of n observations from `law` (3,), a finite sum."""
+    counts, log_p = multinomial(np.log(law), n)
     return np.sum(np.exp(log_p) * (estimator(counts) - truth)**2)
+
+
+def limit_of_the_variance(variance, m):
+    """What the estimate of a variance goes to if each m observations have a mean of their own: (1 - 1/m) of it."""
+    return (1 - 1 / m) * variance
 
 
 # ---- claims ---------------------------------------------------------------------------
 
 def random_case(seed):
-    """A parameter away from the boundary, and the counts of four small data sets."""
+    """A parameter away from the boundary, data of its law, and the counts of four small data sets."""
     rng = np.random.default_rng(seed)
-    return {"t": rng.uniform(0.55, 0.85), "tables": rng.integers(2, 30, size=(4, 3))}
+    t = rng.uniform(0.55, 0.85)
+    return {"t": t, "law": linkage(t), "tables": rng.integers(2, 30, size=(4, 3))}
+
+
+def misspecified_case(seed):
+    """Data of a law outside of the model, among whose laws that of t is the most likely one."""
+    case = random_case(seed)
+    p = case["law"]
+    away = np.cross(np.ones(3), np.array([1, -2, 1]) / p)       # keeps the sum, and the mean of dlog p/dt at zero
+    return {**case, "law": p + 0.6 * away / np.max(-away / p)}
 
 
 def learned(estimator=linkage_mle, g=recombination):
     """g of the estimate for each table of counts, and n times its mean squared error at t."""
-    def of(t, tables, n):
+    def of(t, law, tables, n):
         return {"estimates": g(estimator(tables)),
-                "n MSE": n * mean_squared_error(lambda counts: g(estimator(counts)), recombination(t), t, n)}
+                "n MSE": n * mean_squared_error(lambda counts: g(estimator(counts)), recombination(t), law, n)}
     return of
 
 
@@ -72,10 +91,25 @@ def most_likely_recombination(counts):
     return r
 
 
-def best_possible(t, tables):
+def best_possible(t, law, tables):
     """The oracle: r maximised directly, and the Cramer-Rao bound g'(t)^2 / I(t)."""
     return {"estimates": most_likely_recombination(tables),
             "n MSE": 1 / (4 * t) / fisher_information(t)}
+
+
+GROUPS = 2      # the mean of the estimate is the same for any number of groups, and its variance goes to zero
+
+
+def groups_case(seed):
+    return {"variance": np.random.default_rng(seed).gamma(2.0) + 0.2, "m": 2 + seed % 3}
+
+
+def mean_of_the_estimate(variance, m):
+    """The oracle: E over all the data of the variance at which the likelihood of two groups of m is largest."""
+    noise, weight = gauss_hermite(3, GROUPS * m)            # exact for the squares that are averaged
+    data = np.array([5.0, -3.0])[:, None] + np.sqrt(variance) * noise.reshape(-1, GROUPS, m)
+    fitted = data.mean(axis=-1, keepdims=True)
+    return weight @ np.mean((data - fitted)**2, axis=(1, 2))
 
 
 def moment_estimator(counts):
@@ -98,5 +132,11 @@ CLAIMS = [
            "counts of the first two outcomes swapped": learned(lambda counts: linkage_mle(counts[..., [1, 0, 2]])),
            "dt/dr in the likelihood, as if it were a density of r": learned(
                lambda counts: linkage_mle(counts + np.array([0, 0, 0.5]))),
-           "the estimate of t for that of g(t)": learned(g=lambda t: t)}),
+           "the estimate of t for that of g(t)": learned(g=lambda t: t)},
+          without=has_order(best_possible, misspecified_case, "n", (120, 240), order=1)),
+    Claim("ou2018.x_neyman_scott", limit_of_the_variance,
+          equals(mean_of_the_estimate, groups_case, method="quadrature"),
+          {"consistent": lambda variance, m: variance,
+           "one degree of freedom lost in all": lambda variance, m: (1 - 1 / (GROUPS * m)) * variance,
+           "(1 + 1/m), as for a prediction": lambda variance, m: (1 + 1 / m) * variance}),
 ]
