@@ -33,7 +33,7 @@ def test_blocks_and_parts_of_any_size(bits, scale, monkeypatch):
     """The states cut in other ways: many blocks, parts and calls for a small model."""
     for name, value in bits.items():
         monkeypatch.setattr(enumeration, name, value)
-    theta = machine(30, 11, scale)
+    theta = machine(200, 10, scale)
     moments = rbm_moments(theta)
     assert abs(moments.log_z - rbm.log_partition(theta)) < 1e-10 and close(moments, rbm.model_mean(theta))
 
