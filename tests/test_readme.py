@@ -1,5 +1,6 @@
 """What README.md shows is what the commands print."""
 import importlib.util
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -12,3 +13,10 @@ def test_readme_shows_real_output():
     text = script.README.read_text()
     assert len(script.BLOCK.findall(text)) >= 2
     assert script.masked(text) == script.masked(script.refreshed(text)), "run scripts/refresh_readme.py"
+
+
+def test_readme_python_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 2
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
