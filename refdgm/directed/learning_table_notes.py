@@ -155,7 +155,7 @@ CLAIMS = [
            "M copies are M times as good": at_fixed_cost(copies=lambda K: (N // K)**2)},
           printed=at_fixed_cost(copies=lambda K: K, draws=lambda K: 2 * N // K)),     # the tighter, the better for phi
     Claim("ou2018.table1.note_is_mis", posterior_means,
-          has_order(inclusive_slopes, table_case, "K", (4000, 8000), order=1, within=0.05),
+          has_order(inclusive_slopes, table_case, "K", (10_000, 20_000), order=1, within=0.05),
           {"IS with uniform weights": by_other(of_is=lambda w, q, K: importance_law(w, q, K, lambda n, w: n + 0 * w)),
            "IS by the largest weight": by_other(of_is=lambda w, q, K: importance_law(
                w, q, K, lambda n, w: (n > 0) * (w == np.max((n > 0) * w, axis=-1, keepdims=True)))),

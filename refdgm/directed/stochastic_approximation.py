@@ -56,7 +56,7 @@ def run(F, kernel, lam, z, steps, gamma=robbins_monro, moves=1):
 
 # ---- claims ---------------------------------------------------------------------------
 
-RUNS, STEPS = 100, 400      # bias O(gamma_T) times the mixing time; standard error about 0.015
+RUNS, STEPS = 200, 400      # bias O(gamma_T) times the mixing time; standard error about 0.01
 
 
 def family_case(seed, m=5, d=2):
