@@ -20,6 +20,7 @@ from refdgm.checking import Claim, equals, is_at_least, tends_to
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, kl, weighted_sum
 from refdgm.samplers import block_gibbs as gibbs
+from refdgm.samplers.block_gibbs import visible_table as pi_of
 
 
 def mean_update(theta, data, k):
@@ -71,7 +72,7 @@ def divergence_by_table(theta, data, k, prior=gibbs.marginal_table):
 
 def divergence_by_table_from_rbm(theta, data, k):
     """The same with the RBM's marginal as the prior of x_k."""
-    return divergence_by_table(theta, data, k, lambda theta, data, k: gibbs.visible_table(theta))
+    return divergence_by_table(theta, data, k, lambda theta, data, k: pi_of(theta))
 
 
 def ratio_by_table(theta, data, k):
@@ -88,7 +89,7 @@ def policy_gradient(theta, data, k):
 
 
 def likelihood_gradient_by_table(theta, data):
-    return grad(lambda t: np.sum(data * np.log(gibbs.visible_table(t))))(theta)
+    return grad(lambda t: np.sum(data * np.log(pi_of(t))))(theta)
 
 
 # ---- small random cases ---------------------------------------------------------------
@@ -185,10 +186,6 @@ def ratio_with_prior(log_arrival, log_prior):
     return table
 
 
-def pi_of(theta):
-    return onp.exp(rbm.log_marginal_table(theta))
-
-
 def both(value, gradient):
     """A value of the divergence, and beside it a gradient or one of its terms."""
     return lambda theta, data, k: {"KL": value(theta, data, k), "gradient": gradient(theta, data, k)}
@@ -198,8 +195,7 @@ def likelihood_descent(theta, data, k):
     return negative(likelihood_gradient(theta, data))
 
 
-def data_from_model(theta, data, k):
-    """KL(D||pi)."""
+def kl_data_model(theta, data, k):
     return kl(data, pi_of(theta))
 
 
@@ -240,15 +236,15 @@ CLAIMS = [
            "the ratio not frozen: the whole gradient": along_ignored(divergence_gradient)}),
     Claim("bachman2015.x_cdk", both(divergence, ignored_term),
           equals(both(divergence_by_table, policy_gradient), gibbs.random_case),
-          {"KL(D||pi) alone": both(data_from_model, ignored_term),
-           "plus KL(q_k||pi)": both(lambda *case: 2 * data_from_model(*case) - divergence(*case), ignored_term),
+          {"KL(D||pi) alone": both(kl_data_model, ignored_term),
+           "plus KL(q_k||pi)": both(lambda *case: 2 * kl_data_model(*case) - divergence(*case), ignored_term),
            "KL(D||q_k)": both(lambda theta, data, k: kl(data, gibbs.marginal(theta, data, k)), ignored_term),
            "+ sum grad q_k log q_k/pi": both(divergence, lambda *case: negative(ignored_term(*case))),
            "nothing ignored": both(divergence, lambda theta, data, k: zeros(theta=theta))}),
-    Claim("bachman2015.x_ml", both(data_from_model, likelihood_descent),
+    Claim("bachman2015.x_ml", both(kl_data_model, likelihood_descent),
           equals(both(divergence_by_table_from_rbm, lambda *case: grad(divergence_by_table_from_rbm)(*case)),
                  gibbs.random_case),
           {"with the prior q(x_k)": both(divergence, divergence_gradient),
-           "CD's gradient": both(data_from_model, lambda *case: negative(mean_update(*case))),
+           "CD's gradient": both(kl_data_model, lambda *case: negative(mean_update(*case))),
            "KL(pi||D)": both(lambda theta, data, k: kl(pi_of(theta), data), likelihood_descent)}),
 ]
