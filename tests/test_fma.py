@@ -17,7 +17,7 @@ def hard_cases(real, number=4000):
     tiny, other = np.finfo(real).eps, rng.normal(size=number)
     c = np.choose(np.arange(number) % 4, [-a * b, -a * b * real(1 + 2 * tiny), other,
                                           other * np.abs(a * b) * np.exp(rng.uniform(-40, 40, number))]).astype(real)
-    few = np.array([1, 1 + tiny, 1 + 3 * tiny, 1 - tiny / 2, 3 * tiny / 2, tiny / 2, -tiny / 2, tiny**2, -tiny**2], real)
+    few = np.array([1, 1 + tiny, 1 + 3 * tiny, 1 - tiny / 2, 1.5 * tiny, tiny / 2, -tiny / 2, tiny**2, -tiny**2], real)
     middle = np.stack(np.meshgrid(few, few, few), axis=-1).reshape(-1, 3).T
     return tuple(np.concatenate([x, y]) for x, y in zip((a, b, c), middle))
 

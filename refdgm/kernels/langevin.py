@@ -42,6 +42,15 @@ def move(x, score, z, half, root):
             row[lane] = row[lane] + half * s[lane] + root * noise[lane]
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def copy(x, out):
+    """out = x, row by row: of an assignment of the whole LLVM makes one number at a time.  (n, lanes)"""
+    for i in range(len(x)):
+        row, to = x[i], out[i]
+        for lane in range(len(row)):
+            to[lane] = row[lane]
+
+
 def look(target, x, score, log_p, doubt, scratch, watched):
     """The score; unless `watched` is None, doubt (lanes,) becomes nan as soon as log p is not finite."""
     evaluate(target, x, score, log_p, scratch)
@@ -129,7 +138,7 @@ def mala(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, r
         load(accepted, first, counts)
         for t in range(step, step + steps):
             draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
-            there[:] = here
+            copy(here, there)
             move(there, s_here, z, half, root)
             evaluate(target, there, s_there, new_value, space)
             for lane in range(lanes):
@@ -179,7 +188,9 @@ def run(kernel, step, target, state, constants, steps, threads=None, **options):
         jit.in_threads(kernel, by_chain, (*target[:4], *constants(s.step, n), s.step, *keys(s.seed)), threads,
                        together=target.lanes)
         after = type(state)(*arrays, advance(s, n))
-        if not all(np.isfinite(a).all() for a in arrays):
+        with np.errstate(all="ignore"):
+            suspicious = not all(np.isfinite(a.sum()) for a in arrays)      # a sum of many finite numbers may overflow
+        if suspicious and not all(np.isfinite(a).all() for a in arrays):
             _name_the_step(step, state, after, n)
         return after
 

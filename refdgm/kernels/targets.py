@@ -131,7 +131,9 @@ def mlp_energy(target, x, score, log_p, scratch):
         row, w = h2[j], target.w3[j]
         for lane in range(len(row)):
             row[lane] = w * (row[lane] * row[lane] - one)
-    d1[:] = zero
+    for j in range(H1):
+        row = d1[j]
+        row[:] = zero
     dot_fused(target.w2_transposed, h2, d1)
     for j in range(H1):                                             # d1 becomes -dE/da1
         row, hidden = d1[j], h1[j]
