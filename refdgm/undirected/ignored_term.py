@@ -8,8 +8,7 @@ With q_k = D T^k the law of x_k, pi = p(x) the RBM's marginal and the prior q_k 
     Eq. 35      grad KL = -CD_k + ignored
     ratio       log q(tau_x|x)/p(tau_x|x) = log (q_2k/pi)(x_0) - log (q_k/pi)(x_k)
 
-so nothing below enumerates trajectories, and k may be large.
-data (2**D,) is the law of x_0; gradients are dicts shaped as theta.
+so nothing below enumerates trajectories, and k may be large. data (2**D,) is the law of x_0; gradients are as theta.
 """
 import autograd.numpy as np
 import numpy as onp
