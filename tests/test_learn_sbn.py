@@ -105,12 +105,12 @@ def test_the_codes_of_jsa_have_the_posterior_as_their_law_and_with_a_stale_weigh
 
 
 def test_nvil_stops_at_an_optimum_of_the_bound_below_the_maximum_likelihood(best):
-    """The best bound found costs 0.03 nats of likelihood, the one that this run ends at 0.09."""
+    """Of some forty optima of the bound the best is 0.031 nats below the maximum likelihood, this run's 0.095."""
     from_the_top = {**best[1], "phi": L.start(H)(X, 0)["phi"]}
     bounds = [maximum(elbo, start)[0] for start in (from_the_top, *(L.start(H, 0.3)(X, seed) for seed in range(2)))]
     reached = learned(L.nvil(5, H), 1000)
     bounds.append(maximum(elbo, reached)[0])
-    assert max(bounds) < best[0] - 0.03
+    assert max(bounds) < best[0] - 0.03 and bounds[-1] < best[0] - 0.09
     assert bounds[-1] - CLOSE < elbo(reached) < bounds[-1] + 1e-6
     assert log_likelihood(reached) < best[0] - CLOSE
     nvil = L.nvil(5, H)
