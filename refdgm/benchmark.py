@@ -32,7 +32,7 @@ PINS = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "XLA_FLAGS"
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 ROUND = 0.05                # seconds that one measurement lasts at least: short work is repeated within it
-PAUSE = 0.02                # seconds between two measurements, in which the threads of the last one go to sleep
+PAUSE = 0.01                # seconds: a process whose threads do less than a tenth of that in it has gone to sleep
 PATIENCE = 60.0             # seconds after which a case makes no further rounds, once it has made MINIMUM
 MINIMUM = 3
 BUSY = 0.5                  # other programs that run or wait, per processor, above which the numbers are called rough
@@ -103,19 +103,30 @@ def serve(name, implementation, threads):
         begin = time.perf_counter()
         work()
         calls = 1 if implementation == "limit" else max(1, round(ROUND / (time.perf_counter() - begin)))
-        answer(observed=_summary(case, result) if implementation != "limit" else None, peak=_peak_memory())
+        observed = _summary(case, result) if implementation != "limit" else None
         gc.collect()
         gc.disable()
+        _settle()
+        answer(observed=observed, peak=_peak_memory())
         for _ in sys.stdin:
-            if implementation == "limit":
-                answer(seconds=work())
-            else:
-                begin = time.perf_counter()
-                for _ in range(calls):
-                    work()
-                answer(seconds=(time.perf_counter() - begin) / calls)
+            begin = time.perf_counter()
+            for _ in range(calls):
+                found = work()
+            seconds = found if implementation == "limit" else (time.perf_counter() - begin) / calls
+            _settle()
+            answer(seconds=seconds)
     except Exception as error:
         answer(error=f"{type(error).__name__}: {error}")
+
+
+def _settle():
+    """Wait until no thread of this process runs: those of OpenBLAS go on asking for work for up to 0.1 s, and whoever is
+    measured next would share the processor with them."""
+    for _ in range(100):
+        begin = time.process_time()
+        time.sleep(PAUSE)
+        if time.process_time() - begin < PAUSE / 10:
+            return
 
 
 def _peak_memory():
@@ -192,7 +203,6 @@ def measure(case, threads, repeats):
             if done >= MINIMUM and time.monotonic() - begin > PATIENCE:
                 break
             for name in list(workers):
-                time.sleep(PAUSE)
                 answer = workers[name].measure()
                 if "error" in answer:
                     _dismiss(name, answer["error"], workers, notes)

@@ -117,10 +117,10 @@ def _bound(D, H, chains, steps, real):
         return time.perf_counter() - begin
 
     def bound():
-        product = min(seconds(lambda: x @ w),
-                      seconds(lambda: jit.in_threads(limits.products, (packed, total), (panels, 1))))
         unit = (seconds(lambda: jit.in_threads(limits.uniforms, (u, chain), (times,)))
                 + seconds(lambda: jit.in_threads(limits.logistics, (bits, u, logit), (times,)))) / (times * u.size)
+        product = min(seconds(lambda: jit.in_threads(limits.products, (packed, total), (panels, 1))),
+                      seconds(lambda: x @ w))               # the last: BLAS's threads take a while to go to sleep
         return steps * chains * (2 * D * H * product / n**3 + (D + H) * unit)
     return bound
 
