@@ -1,9 +1,10 @@
 """How long a piece of work takes here, in others' libraries, and at least: `refdgm bench`.
 
 Each implementation of a case has a process of its own, so that no library's threads or settings touch another's. They
-all stay alive and take turns: a round times every one of them once, what else the machine does falls on all of them
-alike, and the reported ratio is that of the medians. Compiling and the first calls are not timed. Before anything is
-timed the implementations must agree on the result: a peer that does other work is no peer.
+all stay alive and take turns, the next when the threads of the last are asleep: a round times every one of them once,
+what else the machine does falls on all of them alike, and the reported ratio is that of the medians. Compiling and the
+first calls are not timed. Before anything is timed the implementations must agree on the result: a peer that does other
+work is no peer.
 """
 import contextlib
 import gc
@@ -120,8 +121,8 @@ def serve(name, implementation, threads):
 
 
 def _settle():
-    """Wait until no thread of this process runs: those of OpenBLAS go on asking for work for up to 0.1 s, and whoever is
-    measured next would share the processor with them."""
+    """Wait until no thread of this process runs: those of OpenBLAS go on asking for work for up to 0.1 s, and whoever
+    is measured next would share the processor with them."""
     for _ in range(100):
         begin = time.process_time()
         time.sleep(PAUSE)

@@ -17,10 +17,11 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, overload
 
 from refdgm import elementary, streams
-from refdgm.streams import fires, philox
+from refdgm.streams import fires, philox, two_normals
 
 HERE = Path(__file__).parent
 CACHE_LINE = 64             # bytes
+SLICES = 4                  # for each thread
 SHORT = 96                  # a block of so few rows stays in the first cache while it is turned, chain by chain
 
 if numba.config.CPU_FEATURES is None and binding.get_host_cpu_features().get("avx512f"):
@@ -105,7 +106,8 @@ def _pool(threads):
 
 
 def in_threads(kernel, blocked, arguments, threads=None, together=1):
-    """Call kernel(*blocked, *arguments) on contiguous slices of the blocks, one a thread.
+    """Call kernel(*blocked, *arguments) on contiguous slices of the blocks, in threads. There are some slices for each
+    thread, and who is done takes the next: a thread that another program holds up does not hold up the others.
 
     blocked: arrays whose first axis counts blocks of chains; the kernel works on them in place. Where it counts chains,
     `together` of them are a block.
@@ -116,7 +118,8 @@ def in_threads(kernel, blocked, arguments, threads=None, together=1):
     if threads == 1:
         kernel(*blocked, *arguments)
         return
-    edges = [min(rows, blocks * i // threads * together) for i in range(threads + 1)]
+    slices = min(blocks, SLICES * threads)
+    edges = [min(rows, blocks * i // slices * together) for i in range(slices + 1)]
     parts = [_pool(threads).submit(kernel, *(a[start:stop] for a in blocked), *arguments)
              for start, stop in zip(edges, edges[1:])]
     for part in parts:
@@ -334,18 +337,35 @@ def fill(out, bias):
             row[lane] = bias[i]
 
 
+@numba.njit(nogil=True, error_model="numpy", forceinline=True)
+def draw_words(words, chain, block, step, draw, k0, k1):
+    """The four words of a block of every chain: of four sites, or for two normals.  (4, lanes) uint32, (lanes,)
+
+    A loop of its own, ahead of those that use the words: with fewer arrays in each LLVM runs them on many lanes.
+    """
+    block, step, draw = np.uint32(block), np.uint32(step), np.uint32(draw)
+    first, second, third, fourth = words[0], words[1], words[2], words[3]
+    for lane in range(chain.shape[0]):
+        first[lane], second[lane], third[lane], fourth[lane] = philox(block, step, chain[lane], draw, k0, k1)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def draw_normals(z, chain, step, draw, k0, k1, words):
+    """z, an even number of rows, becomes standard normal.  (2j, lanes), (lanes,); words (4, lanes) is scratch"""
+    first, second, third, fourth = words[0], words[1], words[2], words[3]
+    for j in range(z.shape[0] // 2):
+        even, odd = z[2 * j], z[2 * j + 1]
+        draw_words(words, chain, j, step, draw, k0, k1)
+        for lane in range(chain.shape[0]):
+            even[lane], odd[lane] = two_normals(first[lane], second[lane], third[lane], fourth[lane], even[lane])
+
+
 @numba.njit(nogil=True, error_model="numpy")
 def draw_bits(units, chain, step, draw, k0, k1, words):
-    """Logits become the units that they switch on.  (n, lanes), (lanes,); words (4, lanes) uint32 is scratch.
-
-    The words come first and the comparisons after them: with fewer arrays in each loop LLVM runs both on many lanes.
-    """
+    """Logits become the units that they switch on.  (n, lanes), (lanes,); words (4, lanes) uint32 is scratch"""
     n, zero, one = units.shape[0], units.dtype.type(0), units.dtype.type(1)
-    first, second, third, fourth = words[0], words[1], words[2], words[3]
     for site in range(0, n, 4):
-        for lane in range(chain.shape[0]):
-            first[lane], second[lane], third[lane], fourth[lane] = philox(
-                np.uint32(site // 4), np.uint32(step), chain[lane], np.uint32(draw), k0, k1)
+        draw_words(words, chain, site // 4, step, draw, k0, k1)
         for i in range(min(4, n - site)):
             row, word = units[site + i], words[i]
             for lane in range(row.shape[0]):

@@ -88,7 +88,10 @@ def test_chains_are_turned_side_by_side_and_back(n, chains):
 def test_threads_get_whole_blocks():
     rows = np.arange(10)
     seen = []
-    for threads, expected in ((1, [10]), (2, [4, 6]), (5, [4, 4, 2])):
+    for threads, expected in ((1, [10]), (2, [4, 4, 2]), (5, [4, 4, 2])):
         seen.clear()
         jit.in_threads(lambda part: seen.append(len(part)), (rows,), (), threads, together=4)
         assert sorted(seen) == sorted(expected)
+    seen.clear()
+    jit.in_threads(lambda part: seen.extend(part), (np.arange(1000),), (), 2)
+    assert sorted(seen) == list(range(1000))
