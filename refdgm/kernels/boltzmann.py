@@ -1,7 +1,7 @@
 """Gibbs sampling of a fully visible Boltzmann machine, compiled: the twin of refdgm.samplers.boltzmann_gibbs.step."""
 import numpy as np
 
-from refdgm.jit import compiled, fill, load, scratch, store, tile
+from refdgm.jit import compiled, draw_words, fill, load, scratch, store, tile
 from refdgm.streams import fires, philox
 
 add_four, add_one = tile(4, fused=True), tile(1, fused=True)
@@ -18,16 +18,13 @@ def sequential(x, chain, groups, b, step, steps, k0, k1, lanes):
     n, zero, one = x.shape[1], x.dtype.type(0), x.dtype.type(1)
     units, logits = scratch(groups.shape[1], lanes, x), scratch(4, lanes, x)
     numbers, words = scratch(1, lanes, chain), scratch(4, lanes, chain)
-    number, w0, w1, w2, w3 = numbers[0], words[0], words[1], words[2], words[3]
     units[:] = zero
     for first in range(0, x.shape[0], lanes):
         load(chain, first, numbers)
         load(x, first, units[:n])
         for t in range(step, step + steps):
             for g in range(len(groups)):
-                for lane in range(lanes):
-                    w0[lane], w1[lane], w2[lane], w3[lane] = philox(
-                        np.uint32(g), np.uint32(t), number[lane], np.uint32(0), k0, k1)
+                draw_words(words, numbers[0], g, t, 0, k0, k1)
                 J, start, stop = groups[g], 4 * g, 4 * g + 4
                 fill(logits, b[g])
                 add_four(J, units, logits, 0, 0, start)

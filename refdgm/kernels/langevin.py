@@ -13,24 +13,11 @@ from numba.extending import overload
 
 from refdgm import chains, jit
 from refdgm.elementary import log
-from refdgm.jit import load, scratch, store
+from refdgm.jit import draw_normals, draw_words, load, scratch, store
 from refdgm.models.targets import evaluate
-from refdgm.streams import advance, keys, philox, two_normals, uniform
+from refdgm.streams import advance, keys, uniform
 
 NOISE, ACCEPT = 0, 1        # the draws of a step
-
-
-@numba.njit(nogil=True, error_model="numpy")
-def draw_normals(z, chain, step, draw, k0, k1, words):
-    """z, an even number of rows, becomes standard normal.  (2j, lanes), (lanes,); words (4, lanes) is scratch"""
-    first, second, third, fourth = words[0], words[1], words[2], words[3]
-    for j in range(len(z) // 2):
-        even, odd = z[2 * j], z[2 * j + 1]
-        for lane in range(len(chain)):
-            first[lane], second[lane], third[lane], fourth[lane] = philox(
-                np.uint32(j), np.uint32(step), chain[lane], np.uint32(draw), k0, k1)
-        for lane in range(len(chain)):
-            even[lane], odd[lane] = two_normals(first[lane], second[lane], third[lane], fourth[lane], even[lane])
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -148,8 +135,7 @@ def mala(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, r
                 for lane in range(lanes):
                     ratio[lane] = ratio[lane] - (s_i[lane] + new_s_i[lane]) * (
                         middle * (y_i[lane] - x_i[lane]) + eighth * (new_s_i[lane] - s_i[lane]))
-            for lane in range(lanes):
-                word[lane] = philox(np.uint32(0), np.uint32(t), numbers[0, lane], np.uint32(ACCEPT), k0, k1)[0]
+            draw_words(words, numbers[0], 0, t, ACCEPT, k0, k1)
             for lane in range(lanes):
                 taken[lane] = one if log(uniform(word[lane], ratio[lane])) < ratio[lane] else zero
             for lane in range(lanes):                           # where the ratio is not finite, log p becomes nan

@@ -6,9 +6,9 @@ import numpy as np
 
 from refdgm import jit
 from refdgm.elementary import exp
-from refdgm.jit import load, scratch, store
+from refdgm.jit import draw_normals, draw_words, load, scratch, store
 from refdgm.models.targets import evaluate
-from refdgm.streams import philox, two_normals, uniform
+from refdgm.streams import philox, uniform
 
 
 def random_walk(x, log_p, accepted, faults, chain, target, rows, lanes, scale, step, steps, k0, k1):
@@ -22,7 +22,7 @@ def random_walk(x, log_p, accepted, faults, chain, target, rows, lanes, scale, s
     values, space = scratch(4, lanes, x), scratch(rows, lanes, x)
     numbers, counts, words = scratch(1, lanes, chain), scratch(1, lanes, chain), scratch(4, lanes, chain)
     value, new_value, taken, faulty = values[0], values[1], values[2], values[3]
-    number, count, w0, w1, w2, w3 = numbers[0], counts[0], words[0], words[1], words[2], words[3]
+    count, word = counts[0], words[0]
     for first in range(0, len(x), lanes):
         load(chain, first, numbers)
         load(x, first, here)
@@ -30,22 +30,15 @@ def random_walk(x, log_p, accepted, faults, chain, target, rows, lanes, scale, s
         load(accepted, first, counts)
         faulty[:] = zero
         for t in range(step, step + steps):
-            for j in range(len(there) // 2):
-                even, odd = there[2 * j], there[2 * j + 1]
-                for lane in range(lanes):
-                    w0[lane], w1[lane], w2[lane], w3[lane] = philox(
-                        np.uint32(j), np.uint32(t), number[lane], np.uint32(0), k0, k1)
-                for lane in range(lanes):
-                    even[lane], odd[lane] = two_normals(w0[lane], w1[lane], w2[lane], w3[lane], even[lane])
+            draw_normals(there, numbers[0], t, 0, k0, k1, words)
             for i in range(n):
                 old, new, wide = here[i], there[i], scale[i]
                 for lane in range(lanes):
                     new[lane] = old[lane] + wide * new[lane]
             evaluate(target, there[:n], score, new_value, space)
+            draw_words(words, numbers[0], 0, t, 1, k0, k1)
             for lane in range(lanes):
-                w0[lane] = philox(np.uint32(0), np.uint32(t), number[lane], np.uint32(1), k0, k1)[0]
-            for lane in range(lanes):
-                taken[lane] = one if uniform(w0[lane], value[lane]) < exp(new_value[lane] - value[lane]) else zero
+                taken[lane] = one if uniform(word[lane], value[lane]) < exp(new_value[lane] - value[lane]) else zero
             for lane in range(lanes):                   # -inf is outside of the support; only inf and nan are faults
                 limit = -one if new_value[lane] < -one else new_value[lane]
                 faulty[lane] += limit - limit

@@ -7,31 +7,13 @@ import numba
 import numpy as np
 
 from refdgm.elementary import exp, log
-from refdgm.jit import compiled, dot_bits, draw_bits, fill, load, scratch, store
-from refdgm.streams import philox, two_normals, uniform
+from refdgm.jit import compiled, dot_bits, draw_bits, draw_normals, draw_words, fill, load, scratch, store
+from refdgm.streams import uniform
 
 
 def inner(function):
     """A loop over chains, compiled into the kernel that calls it."""
     return numba.njit(function, nogil=True, error_model="numpy", forceinline=True)
-
-
-@inner
-def draw_words(words, chain, site, step, draw, k0, k1):
-    """The four words of a block of sites.  (4, lanes), (lanes,)"""
-    site, step, draw = np.uint32(site), np.uint32(step), np.uint32(draw)
-    first, second, third, fourth = words[0], words[1], words[2], words[3]
-    for lane in range(chain.shape[0]):
-        first[lane], second[lane], third[lane], fourth[lane] = philox(
-            site, step, chain[lane], draw, k0, k1)
-
-
-@inner
-def draw_normals(first, second, words):
-    """Two standard normals from each four words.  (lanes,), (lanes,), (4, lanes)"""
-    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
-    for lane in range(first.shape[0]):
-        first[lane], second[lane] = two_normals(w0[lane], w1[lane], w2[lane], w3[lane], first[lane])
 
 
 @inner
@@ -100,9 +82,7 @@ def linear_gaussian(h, log_w, faults, mean, x, chain, L, W, constant, half, step
         load(mean, first, means)
         load(x, first, data)
         for t in range(step, step + steps):
-            for pair in range(n // 2):
-                draw_words(words, numbers[0], pair, t, 0, k0, k1)
-                draw_normals(eps[2 * pair], eps[2 * pair + 1], words)
+            draw_normals(eps, numbers[0], t, 0, k0, k1, words)
             log_w_new[:] = zero
             for j in range(H):
                 add_squares(log_w_new, eps[j], one)

@@ -1,9 +1,7 @@
 """Gibbs sampling of the latents of a sigmoid belief net, compiled: the twin of refdgm.samplers.sbn_gibbs.step."""
-import numpy as np
-
 from refdgm.elementary import exp, log
-from refdgm.jit import compiled, dot_bits, fill, load, scratch, store
-from refdgm.streams import fires, philox
+from refdgm.jit import compiled, dot_bits, draw_words, fill, load, scratch, store
+from refdgm.streams import fires
 
 
 @compiled
@@ -16,7 +14,6 @@ def sweeps(h, x, chain, a, W, W_transposed, b, step, steps, k0, k1, lanes, group
     (D, H), zero, one = W.shape, h.dtype.type(0), h.dtype.type(1)
     latents, visible, activations = scratch(H, lanes, h), scratch(D, lanes, h), scratch(D, lanes, h)
     numbers, words, rows = scratch(1, lanes, chain), scratch(4, lanes, chain), scratch(3, lanes, h)
-    number, w0, w1, w2, w3 = numbers[0], words[0], words[1], words[2], words[3]
     logit, on, off = rows[0], rows[1], rows[2]
     for first in range(0, h.shape[0], lanes):
         load(chain, first, numbers)
@@ -27,9 +24,7 @@ def sweeps(h, x, chain, a, W, W_transposed, b, step, steps, k0, k1, lanes, group
             dot_bits(W_transposed, latents, activations)
             for j in range(H):
                 if j % 4 == 0:
-                    for lane in range(lanes):
-                        w0[lane], w1[lane], w2[lane], w3[lane] = philox(
-                            np.uint32(j // 4), np.uint32(t), number[lane], np.uint32(0), k0, k1)
+                    draw_words(words, numbers[0], j // 4, t, 0, k0, k1)
                 latent, weights, word = latents[j], W_transposed[j], words[j % 4]
                 for lane in range(lanes):
                     logit[lane], on[lane], off[lane] = a[j], one, one
