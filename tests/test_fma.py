@@ -18,8 +18,10 @@ def hard_cases(real, number=4000):
     c = np.choose(np.arange(number) % 4, [-a * b, -a * b * real(1 + 2 * tiny), other,
                                           other * np.abs(a * b) * np.exp(rng.uniform(-40, 40, number))]).astype(real)
     few = np.array([1, 1 + tiny, 1 + 3 * tiny, 1 - tiny / 2, 1.5 * tiny, tiny / 2, -tiny / 2, tiny**2, -tiny**2], real)
-    middle = np.stack(np.meshgrid(few, few, few), axis=-1).reshape(-1, 3).T
-    return tuple(np.concatenate([x, y]) for x, y in zip((a, b, c), middle))
+    corners = np.stack(np.meshgrid(few, few, few), axis=-1).reshape(-1, 3).T
+    e = (np.arange(1, 64, 2) * np.exp2(-np.arange(14, 50)[:, None])).ravel()    # a b = tiny (1 - e^2): beside a middle
+    beside = (tiny * (1 - e)).astype(real), (1 + e).astype(real), np.full(len(e), 2 + 2 * tiny, real)
+    return tuple(np.concatenate(parts) for parts in zip((a, b, c), corners, beside))
 
 
 @pytest.mark.parametrize("real", [np.float64, np.float32])

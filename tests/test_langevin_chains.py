@@ -26,13 +26,15 @@ NORMAL = targets.gaussian(rng.normal(size=3), A @ A.T + np.eye(3))
 
 
 class Quartic(NamedTuple):
-    """-log p(x) = sum_i a_i x_i^4 + x_i^2 / 2, as a user would write it: one function."""
+    """-log p(x) = sum_i a_i x_i^4 + x_i^2 / 2 up to the wall, as a user would write it: one function."""
     a: np.ndarray
+    wall: float = 100.0
 
 
 @targets.block_form(Quartic)
 def quartic(target, x, score, log_p, scratch):
     half, four = x.dtype.type(0.5), x.dtype.type(4)
+    outside = x.dtype.type(-np.inf)
     log_p[:] = x.dtype.type(0)
     for i in range(len(x)):
         row, out, a = x[i], score[i], target.a[i]
@@ -41,7 +43,8 @@ def quartic(target, x, score, log_p, scratch):
             out[lane] = -(four * a * square + half + half) * row[lane]
         for lane in range(len(row)):
             square = row[lane] * row[lane]
-            log_p[lane] = log_p[lane] - (a * square + half) * square
+            inside = log_p[lane] - (a * square + half) * square
+            log_p[lane] = inside if row[lane] < target.wall[0] else outside
 
 
 # ---- the targets -----------------------------------------------------------------------
@@ -375,6 +378,13 @@ def test_a_log_density_that_is_not_finite_is_named(sampler, arguments):
         sampler.run(log_p, sampler.init(log_p, np.zeros((50, 1))), *arguments, 200)
 
 
+def test_a_compiled_chain_that_leaves_the_support_is_named():
+    """The score alone does not tell."""
+    target = Quartic(np.array([0.1, 0.4]), 2.0)
+    with pytest.raises(ValueError, match=r"log p must be finite, but is -inf for chain \d+ at step \d+"):
+        sghmc.run(target, sghmc.init(target, np.zeros((300, 2))), 0.1, 1.5, 100)
+
+
 def test_a_compiled_chain_that_leaves_the_numbers_is_named():
     far = np.zeros((300, 2))
     start = ula.init(ONE_NORMAL, far, seed=1)
@@ -398,6 +408,7 @@ class NoTarget(NamedTuple):
     (lambda: ula.init(NoTarget(), np.zeros((3, 2))), "a NoTarget is no target"),
     (lambda: ula.run(MIXTURE, ula.init(MIXTURE, np.zeros((1, 2))), 0.0, 3), "eps must be positive"),
     (lambda: mala.run(MIXTURE, mala.init(MIXTURE, np.zeros((1, 2))), -1.0, 3), "eps must be positive"),
+    (lambda: ula.step(ONE_NORMAL, ula.init(ONE_NORMAL, np.full((1, 2), 1e150)), 1e200), "x after a step must be"),
     (lambda: ula.run(MIXTURE, ula.init(MIXTURE, np.zeros((1, 2))), 0.1, 0), "steps must be an integer"),
     (lambda: sghmc.run(MIXTURE, sghmc.init(MIXTURE, np.zeros((1, 2))), 0.1, 1.0, 3, noise=2.0), "between 0 and the f"),
     (lambda: sgld.polynomial(1.0, 1.0, 0.5), "gamma must be above 1/2"),
@@ -407,7 +418,7 @@ class NoTarget(NamedTuple):
     (lambda: targets.gaussian_mixture([1.0], np.zeros((1, 2)), 0.0), "variance must be positive"),
     (lambda: targets.gaussian(np.zeros(2), np.diag([1.0, -1.0])), "positive definite"),
     (lambda: targets.mlp_energy(**WEIGHTS, tau=0.0), "tau must be positive"),
-    (lambda: targets.mlp_energy(**{**WEIGHTS, "b2": np.zeros(3)}), "b2 must have shape"),
+    (lambda: targets.mlp_energy(**{**WEIGHTS, "b2": np.zeros(3)}), "b2 must have 8 components"),
     (lambda: replay_buffer.init(3, 2, 1.0, 1.0), "low must be below high"),
     (lambda: replay_buffer.draw(replay_buffer.init(3, 2, 0.0, 1.0), 4, 0.1, 0.0, 1.0), "the buffer has 3"),
     (lambda: replay_buffer.draw(replay_buffer.init(3, 2, 0.0, 1.0), 2, 1.1, 0.0, 1.0), "rho must be a probability"),

@@ -62,6 +62,13 @@ def select(old, new, mask):
         old[lane] = a if mask[lane] == 0 else b
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def finish(here, doubt, x, first):
+    """The chains go back to x; those in doubt become nan.  (n, lanes), (lanes,), (C, n)"""
+    select(here[0], doubt, doubt)
+    store(here, x, first)
+
+
 def ula(x, chain, target, rows, lanes, watched, half, root, step, k0, k1):
     """A step for each of half = eps/2 and root = sqrt(eps), which are arrays."""
     n = x.shape[1]
@@ -77,8 +84,7 @@ def ula(x, chain, target, rows, lanes, watched, half, root, step, k0, k1):
             look(target, here, score, log_p, doubt, space, watched)
             draw_normals(z, numbers[0], step + t, NOISE, k0, k1, words)
             move(here, score, z, half[t], root[t])
-        select(here[0], doubt, doubt)
-        store(here, x, first)
+        finish(here, doubt, x, first)
 
 
 def sghmc(x, r, chain, target, rows, lanes, watched, eps, keep, root, steps, step, k0, k1):
@@ -104,8 +110,7 @@ def sghmc(x, r, chain, target, rows, lanes, watched, eps, keep, root, steps, ste
                 p, s, noise = momentum[i], score[i], z[i]
                 for lane in range(lanes):
                     p[lane] = keep * p[lane] + eps * s[lane] + root * noise[lane]
-        select(here[0], doubt, doubt)
-        store(here, x, first)
+        finish(here, doubt, x, first)
         store(momentum, r, first)
 
 

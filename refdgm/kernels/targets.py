@@ -33,7 +33,7 @@ class Prepared(NamedTuple):
 def prepared(target, real):
     """A target for chains of type `real`."""
     lanes = jit.lanes(real) if getattr(target, "products", False) else ROW_BYTES // np.dtype(real).itemsize
-    return Prepared(targets.cast(target, real), targets.rows(target), lanes,
+    return Prepared(targets.cast(target, real), getattr(target, "rows", 0), lanes,
                     None if getattr(target, "positive", False) else True,
                     type(target).__module__.startswith("refdgm."))
 

@@ -68,7 +68,8 @@ def log_p_and_score(target, x):
         valid.require(type(target) in FORMS, f"a {type(target).__name__} is no target: it has neither a method "
                                              "log_p_and_score nor a registered block_form.")
         score, log_p = np.empty_like(x.T, order="C"), np.empty(len(x), x.dtype)
-        evaluate(target, np.ascontiguousarray(x.T), score, log_p, np.empty((rows(target), len(x)), x.dtype))
+        scratch = np.empty((getattr(target, "rows", 0), len(x)), x.dtype)
+        evaluate(target, np.ascontiguousarray(x.T), score, log_p, scratch)
         return log_p, np.ascontiguousarray(score.T)
 
 
@@ -81,11 +82,6 @@ def _by_autograd(log_p, x):
 def cast(target, real):
     """The same target, every parameter an array of type `real` with at least one axis."""
     return type(target)(*(np.ascontiguousarray(a, real) for a in target))
-
-
-def rows(target):
-    """How many rows of scratch the form wants."""
-    return getattr(target, "rows", 0)
 
 
 def has_form(target):
@@ -235,9 +231,9 @@ def mlp_energy(w1, b1, w2, b2, w3, tau=1.0):
     w1, b1, w2, b2, w3 = (np.asarray(a, float) for a in (w1, b1, w2, b2, w3))
     valid.shape("w1", w1, (None, None))
     valid.shape("w2", w2, (w1.shape[1], None))
-    for name, a, length in (("b1", b1, w1.shape[1]), ("b2", b2, w2.shape[1]), ("w3", w3, w2.shape[1])):
-        valid.shape(name, a, (length,))
-    for name, a in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2), ("w3", w3), ("tau", tau)):
+    for name, a, width in (("b1", b1, w1.shape[1]), ("b2", b2, w2.shape[1]), ("w3", w3, w2.shape[1])):
+        valid.vector(name, a, width)
+    for name, a in (("w1", w1), ("w2", w2), ("tau", tau)):
         valid.finite(name, a)
     valid.require(tau > 0, f"tau must be positive, but is {tau}.")
     return MLPEnergy(w1, b1, w2, b2, w3, np.full(1, tau), w1.T.copy(), w2.T.copy())

@@ -73,7 +73,8 @@ def step(target, state, eps):
     """One step of every chain."""
     valid.require(eps > 0, f"eps must be positive, but is {eps}.")
     (x, log_p, score, accepted, s), real = state, state.x.dtype.type
-    y = propose(x, score, eps, normals(s, x.shape[1], NOISE, real))
+    with np.errstate(over="ignore"):
+        y = propose(x, score, eps, normals(s, x.shape[1], NOISE, real))
     new_log_p, new_score = finite_log_p_and_score(target, y, s)
     with np.errstate(all="ignore"):
         ratio = log_ratio((x, log_p, score), (y, new_log_p, new_score), eps)

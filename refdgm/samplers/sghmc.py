@@ -66,7 +66,8 @@ def step(target, state, eps, friction, noise=0.0):
     def score(x):
         return finite_log_p_and_score(target, x, s, BATCH)[1]
 
-    x, r = move(x, r, score, eps, friction, noise, normals(s, x.shape[1], NOISE, x.dtype.type))
+    with np.errstate(over="ignore"):
+        x, r = move(x, r, score, eps, friction, noise, normals(s, x.shape[1], NOISE, x.dtype.type))
     all_finite("the momentum", r, s)
     return State(x, r, advance(s))
 

@@ -68,7 +68,8 @@ def step(target, state, schedule):
     (x, s), real = state, state.x.dtype.type
     half, root = lengths(schedule, s.step, 1, real)
     score = finite_log_p_and_score(target, x, s, BATCH)[1]
-    x = x + half * score + root * normals(s, x.shape[1], NOISE, real)
+    with np.errstate(over="ignore"):
+        x = x + half * score + root * normals(s, x.shape[1], NOISE, real)
     all_finite("x after a step", x, s)
     return State(x, advance(s))
 

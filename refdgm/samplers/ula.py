@@ -44,7 +44,8 @@ def step(target, state, eps):
     valid.require(eps > 0, f"eps must be positive, but is {eps}.")
     (x, s), real = state, state.x.dtype.type
     score = finite_log_p_and_score(target, x, s)[1]
-    x = x + real(eps / 2) * score + real(np.sqrt(eps)) * normals(s, x.shape[1], NOISE, real)
+    with np.errstate(over="ignore"):
+        x = x + real(eps / 2) * score + real(np.sqrt(eps)) * normals(s, x.shape[1], NOISE, real)
     all_finite("x after a step", x, s)
     return State(x, advance(s))
 
