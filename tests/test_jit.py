@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import refdgm
-from refdgm import jit
+from refdgm import elementary, jit
 from refdgm.elementary import dot_in_order
+from refdgm.streams import philox
 
 KERNEL = """
 from refdgm.jit import compiled
@@ -51,6 +52,36 @@ def test_an_edit_of_an_inlined_source_compiles_anew(tmp_path):
     assert edited != source
     (package / "streams.py").write_text(edited)
     assert run() == ["0.25", "0", "1"]
+
+
+def test_a_kernel_computes_what_numpy_computes():
+    import numba
+
+    @numba.njit
+    def on_numbers(x, u, out):
+        for i in range(len(x)):
+            out[0, i], out[1, i] = elementary.exp(x[i]), elementary.log(u[i])
+            out[2, i], out[3, i] = elementary.sincos(u[i])
+            out[4, i], out[5, i] = elementary.box_muller(u[i], u[-i])
+
+    @numba.njit
+    def words(c, out):
+        for i in range(c.shape[1]):
+            out[0, i], out[1, i], out[2, i], out[3, i] = philox(c[0, i], c[1, i], c[2, i], c[3, i], c[4, i], c[5, i])
+
+    rng = np.random.default_rng(0)
+    for real in (np.float64, np.float32):
+        x = np.concatenate([rng.uniform(-900, 900, 1000), [np.inf, -np.inf, np.nan, 0.0, -0.0]]).astype(real)
+        u, out = rng.uniform(0.01, 1, len(x)).astype(real), np.empty((6, len(x)), real)
+        on_numbers(x, u, out)
+        twin = (elementary.exp(x), elementary.log(u), *elementary.sincos(u),
+                *elementary.box_muller(u, u[-np.arange(len(u))]))
+        assert np.array_equal(out, np.stack(twin), equal_nan=True)
+        assert np.array_equal(np.isnan(out[0]), np.isnan(x))
+    counters = rng.integers(0, 2**32, (6, 100), dtype=np.uint32)
+    out = np.empty((4, 100), np.uint32)
+    words(counters, out)
+    assert np.array_equal(out, np.stack(philox(*counters)))
 
 
 @pytest.mark.parametrize("real", [np.float64, np.float32])
