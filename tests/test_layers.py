@@ -5,9 +5,9 @@ from pathlib import Path
 import refdgm
 
 LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates"),
-          ("chains", "diagnostics", "transition_test", "datasets", "fitting"),
-          ("checking",), ("derivation",), ("models", "divergences"), ("jit",), ("kernels",), ("enumeration",),
-          ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("derivations",), ("ledger",),
+          ("chains", "diagnostics", "transition_test", "datasets", "fitting"), ("checking",), ("derivation",),
+          ("models", "divergences"), ("jit",), ("kernels",), ("enumeration",), ("samplers",),
+          ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("derivations",), ("ledger",),
           ("verification", "journal", "falsification"), ("report", "doctor", "benchmark"), ("bench_cases",),
           ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
