@@ -14,7 +14,12 @@ from refdgm.models import sbn
 from refdgm.numerics import all_binary, entropy, kl, weighted_sum
 
 
-@derivation(sbn.random_data_case)
+def repeated_case(seed):
+    """Nine observations of three bits, so that some state has been seen twice."""
+    return sbn.random_data_case(seed, n=9)
+
+
+@derivation(repeated_case)
 def value(theta, phi, X):
     """The mean log-likelihood is minus the KL divergence from the data to the model, minus the data's entropy."""
     states = all_binary(X.shape[1])
