@@ -13,7 +13,7 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.trees import tree_map
 
-CALL_SECONDS = 0.2          # an interrupt is seen after the call in progress; so calls are kept short
+CALL_SECONDS = 0.5          # an interrupt is seen after the call in progress; so calls are kept short
 
 
 class Run(NamedTuple):
