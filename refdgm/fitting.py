@@ -12,7 +12,8 @@ the run that was not, bit for bit.
 """
 import sys
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 

@@ -9,7 +9,8 @@ r"""How far a parameter moves along F: step sizes over time, and what is remembe
 F points where the parameter should go: every method ascends. A schedule is a function of t = 1, 2, ...; an Update
 is two pure functions on trees of arrays.
 """
-from typing import Callable, NamedTuple
+from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 

@@ -98,6 +98,14 @@ fit(L.rws(3, 4), datasets.bars_and_stripes(2).train, 10**6, batch=3, every=20, c
     assert os.listdir(tmp_path) == ["run.npz"]
 
 
+def test_what_a_kill_left_half_written_is_swept_up(tmp_path):
+    path = tmp_path / "run.npz"
+    (tmp_path / "run.npz.new").write_bytes(b"PK half a file")
+    trees.save(path, {"a": np.arange(3)})
+    assert os.listdir(tmp_path) == ["run.npz"]
+    assert np.array_equal(trees.load(path, {"a": np.zeros(3)})["a"], [0, 1, 2])
+
+
 def test_early_stopping_returns_the_best():
     values = iter([0.0, 1.0, 5.0, 4.0, 3.0, 2.0])
     seen = []
