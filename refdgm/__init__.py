@@ -13,10 +13,11 @@ _beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir(os.path.join(_beside, "derivations")):
     __path__.append(_beside)
 
-_SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "datasets",
-               "derivation", "derivations", "diagnostics", "directed", "divergences", "elementary", "enumeration",
-               "falsification", "fitting", "jit", "kernels", "learning", "ledger", "models", "numerics", "report",
-               "samplers", "streams", "transition_test", "trees", "undirected", "updates", "validation", "verification")
+_SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "contract",
+               "contracts", "crosscheck", "datasets", "derivation", "derivations", "diagnostics", "directed",
+               "divergences", "elementary", "enumeration", "falsification", "fitting", "jit", "kernels", "learning",
+               "ledger", "models", "numerics", "report", "samplers", "streams", "transition_test", "trees",
+               "undirected", "updates", "validation", "verification")
 
 
 def __getattr__(name):

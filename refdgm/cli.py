@@ -59,6 +59,20 @@ def parser():
                      help="random starts of each search (default 16)")
     sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first start (default 0)")
 
+    sub = command("crosscheck", crosscheck, "hold your own implementation against the reference, and name its mistake")
+    sub.add_argument("target", nargs="?", metavar="TARGET", help="FILE.py or an importable module, with functions that "
+                     "bear the names of contracts; NumPy, PyTorch or JAX")
+    sub.add_argument("--contract", nargs="+", default=[], metavar="NAME", help="only these; NAME=FUNCTION where the "
+                     "function has another name")
+    sub.add_argument("--list", action="store_true", help="list the contracts")
+    sub.add_argument("--template", choices=("torch", "jax", "numpy"), help="print a file to fill in")
+    sub.add_argument("--framework", choices=("torch", "jax", "numpy"), help="default: what the module imports")
+    sub.add_argument("--dtype", nargs="+", default=["float64", "float32"], choices=("float64", "float32", "bfloat16"),
+                     help="default: float64 float32")
+    sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first instance (default 0)")
+    sub.add_argument("--seconds", type=_positive, default=60, metavar="N", help="limit of one contract (default 60)")
+    sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
+
     sub = command("new", new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
 
@@ -212,6 +226,28 @@ def falsify(arguments):
             fell_short |= expected is not None and attack.found != expected
             print(report.attack_text(task.id, attack, expected, falsification.show(attack.case)), flush=True)
     return 1 if fell_short else 0
+
+
+def crosscheck(arguments):
+    from refdgm import crosscheck, crosscheck_report
+    if arguments.list or arguments.template:
+        chosen = {name: crosscheck.named(name) for name in crosscheck.wanted(arguments.contract)}
+        print(crosscheck.template(chosen, arguments.template) if arguments.template else
+              crosscheck_report.list_text(chosen), end="" if arguments.template else "\n")
+        return 0
+    if arguments.target is None:
+        raise ValueError("crosscheck needs a TARGET, FILE.py or a module (or --list, or --template torch|jax|numpy).")
+    if arguments.json:
+        _writable(arguments.json)
+    records, names = [], arguments.contract
+    for record in crosscheck.crosscheck(arguments.target, names, arguments.framework, arguments.dtype, arguments.seed,
+                                        arguments.seconds):
+        records.append(record)
+        print(crosscheck_report.text(record), flush=True)
+    print("\n" + crosscheck_report.summary(records))
+    if arguments.json:
+        _write(arguments.json, crosscheck.result(records))
+    return 1 if crosscheck.fell_short(records) else 0
 
 
 def new(arguments):

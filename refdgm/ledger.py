@@ -5,6 +5,7 @@ its mistakes stand in the module of its method, under the same id.
 """
 import difflib
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
 import os
@@ -84,6 +85,19 @@ def derivations():
     found = {}
     for module in _modules("derivations"):
         found.update(collect(module)[1])
+    return found
+
+
+@lru_cache(maxsize=1)
+def plugins():
+    """The modules that installed packages register under the entry point "refdgm": claims, derivations, contracts."""
+    found = []
+    for point in sorted(importlib.metadata.entry_points(group="refdgm"), key=lambda point: point.name):
+        try:
+            found.append(point.load())
+        except Exception as error:
+            raise ValueError(f"the package behind the entry point {point.name!r} ({point.value}) does not load: "
+                             f"{type(error).__name__}: {error}.") from error
     return found
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates"),
-          ("chains", "diagnostics", "transition_test", "datasets", "fitting"), ("checking",), ("derivation",),
-          ("models", "divergences"), ("jit",), ("kernels",), ("enumeration",), ("samplers",),
-          ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("derivations",), ("ledger",),
-          ("verification", "journal", "falsification"), ("report", "doctor", "benchmark"), ("bench_cases",),
-          ("cli",), ("__main__",)]
+LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates", "frameworks"),
+          ("chains", "diagnostics", "transition_test", "datasets", "fitting"), ("checking", "sequential"),
+          ("derivation", "contract"), ("draws", "values"), ("models", "divergences"), ("jit",), ("kernels",),
+          ("enumeration",), ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("learning",),
+          ("experiments",), ("derivations", "contracts"), ("ledger",),
+          ("verification", "journal", "falsification", "crosscheck"),
+          ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases",), ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"
@@ -54,6 +55,7 @@ def test_the_walk_sees_the_package():
 def test_formula_modules_are_short():
     """A formula module can be read in five minutes."""
     long = [f"{path.name}: {n}" for room, path in modules()
-            if room in ("models", "samplers", "directed", "undirected", "adversarial", "autoencoders", "derivations")
+            if room in ("models", "samplers", "directed", "undirected", "adversarial", "autoencoders", "derivations",
+                        "contracts", "learning")
             and (n := len(path.read_text().split("\n"))) > 250]
     assert not long, long

@@ -24,11 +24,11 @@ def mean_of_others(log_w, kind="geometric"):
     """log of the mean of the K - 1 other weights, for each k (ou2018 Sec. 3.2.1, VIMCO).  (..., K) -> (..., K)"""
     K = log_w.shape[-1]
     valid.require(K >= 2, f"leave-one-out needs at least K = 2 samples, but K is {K}.")
-    if kind == "geometric":
-        return (onp.sum(log_w, axis=-1, keepdims=True) - log_w) / (K - 1)
-    valid.require(kind == "arithmetic", f"the mean is 'geometric' or 'arithmetic', not {kind!r}.")
-    others = onp.where(onp.eye(K, dtype=bool), -onp.inf, log_w[..., None, :])
-    return log_sum_exp(others) - onp.log(K - 1)
+    valid.require(kind in ("geometric", "arithmetic"), f"the mean is 'geometric' or 'arithmetic', not {kind!r}.")
+    own, each = onp.eye(K, dtype=bool), log_w[..., None, :]
+    if kind == "geometric":             # not the sum of all minus one's own: that is NaN where a weight is zero
+        return onp.sum(onp.where(own, 0.0, each), axis=-1) / (K - 1)
+    return log_sum_exp(onp.where(own, -onp.inf, each)) - onp.log(K - 1)
 
 
 def leave_one_out(log_w, kind="geometric"):

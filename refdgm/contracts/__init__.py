@@ -1,0 +1,1 @@
+"""The contracts: what a function of each name must do, room by room. `refdgm crosscheck --list` shows them."""

@@ -1,0 +1,69 @@
+"""What `refdgm crosscheck` prints: a line for each contract, and what a person needs to mend a deviation."""
+import textwrap
+
+import numpy as np
+
+MARKS = {"conforms": "ok  ", "deviates": "FAIL", "error": "FAIL", "timeout": "FAIL", "not offered": "-   "}
+
+
+def text(record):
+    """One contract's result in a few lines."""
+    lines = [f"{MARKS[record['status']]}  {record['name']:34s} {_headline(record)}"]
+    if record["status"] in ("deviates", "error", "timeout"):
+        lines += _rows(record)
+    lines += [_wrapped("note", note) for note in record["notes"]]
+    return "\n".join(lines)
+
+
+def _headline(record):
+    if record["status"] == "not offered":
+        return record["problem"] or "not offered"
+    drawn = f", {record['draws']:,} draws" if record["draws"] else ""
+    if record["status"] == "conforms":
+        by = f", by the convention: {record['matches']} ({record['advice']})" if record["matches"] else ""
+        worst = f" ({record['measured']:.1e} of {record['allowed']:.0e}, {record['dtype']})"
+        return f"conforms{drawn or by or worst}{by if drawn else ''}"
+    known = f": {record['matches']}" if record["matches"] else ""
+    return f"{record['status']}{known}{drawn}"
+
+
+def _rows(record):
+    yield from (_wrapped(*row) for row in (
+        ("to mend", record["advice"]), ("shown at", ", ".join(filter(None, [record["case"], record["dtype"]]))),
+        ("problem", record["problem"])) if row[1])
+    for name, value in (record["input"] or {}).items():
+        yield _wrapped(name, array_text(value))
+    for name in ("expected", "got"):
+        if record[name] is not None:
+            yield _wrapped(name, "; ".join(array_text(part) for part in record[name]))
+    if record["measured"] is not None:
+        yield _wrapped("off by", f"{record['measured']:.2g}, allowed {record['allowed']:.0e}")
+
+
+def array_text(value):
+    """An array as one can type it, cut where it is long."""
+    return np.array2string(np.asarray(value), separator=", ", precision=6, threshold=24, max_line_width=10**6) \
+        .replace("\n", "")
+
+
+def _wrapped(name, words):
+    return textwrap.fill(words, 110, initial_indent=f"      {name:12s} ", subsequent_indent=" " * 19,
+                         break_long_words=False)
+
+
+def summary(records):
+    """The last line: how many of each."""
+    counts = {status: sum(r["status"] == status for r in records) for status in MARKS}
+    said = [f"{n} {status}" for status, n in counts.items() if n]
+    return ", ".join(said) or "nothing was checked"
+
+
+def list_text(contracts):
+    """`--list`: every contract, with its arguments and its place."""
+    rows = []
+    for item in contracts.values():
+        call = f"{item.name}({', '.join(a.name for a in item.arguments)})"
+        rows.append(f"{call}\n" + textwrap.fill(f"{item.says} ({item.where}); "
+                                                f"{len(item.mistakes)} mistakes known by name", 110,
+                                                initial_indent="      ", subsequent_indent="      "))
+    return "\n".join(rows)

@@ -1,0 +1,275 @@
+"""Judges of functions that draw: the law is exact, the draws are counted, and the test may stop at any time.
+
+    moves      a step on a finite space                 the truth is its transition matrix, (S, S)
+    draws      independent draws from a finite set      the truth is the table of probabilities, (S,)
+    mean       an estimator that draws inside           the truth is its mean, an array
+    joint      a step that draws codes given data       the joint table of both, (S,): Geweke's test (2004)
+    keeps      a step on R^d                            it must leave a known distribution as it is, and be reversible
+
+The reference of such a contract, its mistakes and its conventions are laws: they take the contract's parameters and
+return the truth as above (for `keeps`, they are steps in NumPy, with a Generator for the seed). The arguments of kind
+"states", "data", "count" and "seed" are filled in by the judge. All randomness of a function comes from its seed, so
+that what was found can be found again.
+
+Each test is wrong about a right function with a probability of at most ERROR, at however many looks.
+"""
+import numpy as np
+
+from refdgm import sequential
+from refdgm.contract import Failed, rounded
+from refdgm.transition_test import log_bayes_factor, most_deviant
+
+ERROR = 1e-9            # of one test; a run has some 50
+LIMIT = -np.log(ERROR)
+CHAINS = 4096           # draws of one call
+MOST = 2**18            # draws of one case
+
+
+def moves(cases, most=MOST):
+    """The judge of a step(states, ..., seed) on the states 0..S-1: its truth is the transition matrix."""
+    def count(call, parameters, S):
+        counts, states = np.zeros((S, S)), np.arange(CHAINS) % S
+        for n in range(most // CHAINS):
+            new = numbered(call(parameters, states=states, seed=n + 1), (CHAINS,), S)
+            counts += np.bincount(states * S + new, minlength=S * S).reshape(S, S)
+            states = new
+            yield counts
+
+    def worst(counts, P):
+        a, b = most_deviant(counts, P)
+        visits = counts[a].sum()
+        return {"case": f"the move {a} -> {b}", "expected": [np.array(P[a, b])],
+                "got": [np.array(counts[a, b] / max(visits, 1))]}
+    return _counted("moves", cases, count, log_bayes_factor, worst)
+
+
+def draws(cases, most=MOST):
+    """The judge of draw(n, ..., seed) -> states (n,) of int: its truth is their table of probabilities."""
+    def count(call, parameters, S):
+        counts = np.zeros(S)
+        for n in range(most // CHAINS):
+            counts += np.bincount(numbered(call(parameters, count=CHAINS, seed=n + 1), (CHAINS,), S), minlength=S)
+            yield counts
+
+    def worst(counts, p):
+        _, s = most_deviant(counts[None], p[None])
+        return {"case": f"the state {s}", "expected": [np.array(p[s])], "got": [np.array(counts[s] / counts.sum())]}
+    return _counted("draws", cases, count, sequential.law, worst)
+
+
+def joint(cases, draw, redraw, number, rounds=8, most=MOST):
+    """The judge of step(h, x, ..., seed), which leaves p(h|x) as it is: Geweke's joint test on a finite space.
+
+    draw(rng, n, *parameters) -> h, x from the joint law; redraw(rng, h, *parameters) -> x ~ p(x|h); number(h, x) ->
+    the place of each pair in the table. The pairs are drawn, then step and redraw alternate: the law must stay.
+    """
+    def count(call, parameters, S):
+        counts, rng = np.zeros(S), own_rng()
+        for n in range(most // CHAINS):
+            h, x = draw(rng, CHAINS, *parameters.values())
+            for turn in range(rounds):
+                h = real(call(parameters, states=h, data=x, seed=n * rounds + turn + 1), h.shape)
+                x = redraw(rng, h, *parameters.values())
+            counts += np.bincount(numbered(number(h, x), (CHAINS,), S), minlength=S)
+            yield counts
+
+    def worst(counts, p):
+        _, s = most_deviant(counts[None], p[None])
+        return {"case": f"the pair (h, x) number {s}", "expected": [np.array(p[s])],
+                "got": [np.array(counts[s] / counts.sum())]}
+    return _counted("joint", cases, count, sequential.law, worst)
+
+
+def _counted(kind, cases, count, log_evidence, worst):
+    """Counts grow, and are looked at whenever there are twice as many."""
+    def judge(contract, subject, dtypes, seeds, note):
+        made, most_evidence = 0, -np.inf
+        for case, parameters, call in asked(contract, subject, cases, dtypes, seeds, note):
+            truth = law_of(contract.reference, contract, parameters)
+            for calls, counts in enumerate(count(call, parameters, len(truth)), 1):
+                if calls & (calls - 1):
+                    continue
+                evidence = log_evidence(counts, truth)
+                if evidence >= LIMIT:
+                    found = {"status": "deviates", **worst(counts, truth), "input": parameters,
+                             **named_law(contract, parameters, lambda law, counts=counts: log_evidence(counts, law))}
+                    return {**_said(found, evidence, made + int(counts.sum())), "problem": case.label}
+            made, most_evidence = made + int(counts.sum()), max(most_evidence, evidence)
+        return _said({"status": "conforms"}, most_evidence, made)
+    judge.kind, judge.cases = kind, cases
+    return judge
+
+
+def mean(cases, variance=None, most=MOST, first=CHAINS):
+    """The judge of an estimator(..., n, seed) -> n draws (n, ...): its truth is their mean.
+
+    variance(*parameters): that of the reference's estimator, if known: the ratio is noted, it is not judged.
+    """
+    def judge(contract, subject, dtypes, seeds, note):
+        made, largest, notes = 0, 0.0, []
+        for case, parameters, call in asked(contract, subject, cases, dtypes, seeds, note):
+            truth = law_of(contract.reference, contract, parameters)
+            test, size, n = sequential.Mean.of(truth.size), max(float(np.max(np.abs(truth))), 1e-300), first
+            while test.n < most:
+                got = real(call(parameters, count=n, seed=test.looks + 1), (n, *truth.shape))
+                test = test.add((got - truth).reshape(n, -1))
+                ratio = test.ratio(ERROR, 1e-5 * size)
+                if np.max(ratio) > 1:
+                    estimate = truth + (test.sum / test.n).reshape(truth.shape)
+                    spread = np.sqrt(test.variance() / test.n).reshape(truth.shape)
+
+                    def surprise(law, estimate=estimate, spread=spread):
+                        return float(np.max(np.abs(law - estimate) / np.maximum(spread, 1e-5 * size))) - 4.0
+                    return {"status": "deviates", "case": case.label, "input": parameters, "expected": [truth],
+                            "got": [estimate], "measured": float(np.max(ratio)), "allowed": 1.0,
+                            "draws": made + test.n, "dtype": dtypes[0],
+                            "problem": f"its mean is {float(np.max(ratio)):.1f} times further off than chance allows",
+                            **named_law(contract, parameters, surprise)}
+                n = 3 * test.n
+            made, largest = made + test.n, max(largest, float(np.max(ratio)))
+            if variance is not None:
+                ours = law_of(variance, contract, parameters)
+                notes.append(f"variance {float(np.sum(test.variance()) / np.sum(ours)):.3g} times the reference "
+                             f"estimator's ({case.label})")
+        return {"status": "conforms", "measured": largest, "allowed": 1.0, "draws": made, "dtype": dtypes[0],
+                "notes": notes}
+    judge.kind, judge.cases, judge.variance = "mean", cases, variance
+    return judge
+
+
+def keeps(cases, draw, cdf, bins=8, reversible=True, most=MOST):
+    """The judge of a step(x, ..., seed) on R^d: it leaves a distribution as it is, and is reversible.
+
+    draw(rng, n, *parameters) -> (n, d) exact draws; cdf(x, *parameters) -> (n, c) in [0, 1], some functions of x whose
+    law is uniform. The x are drawn, one step is made, and the numbers of the bins before and after are counted.
+    """
+    def binned(x, parameters):
+        return np.minimum((bins * cdf(x, *parameters.values())).astype(int), bins - 1)
+
+    def count(contract, call, parameters):
+        counts, rng = None, own_rng()
+        for n in range(most // CHAINS):
+            x = draw(rng, CHAINS, *parameters.values())
+            new = real(call(parameters, states=x, seed=n + 1), x.shape)
+            before, after = binned(x, parameters), binned(new, parameters)
+            cells = np.stack([np.bincount(a * bins + b, minlength=bins**2) for a, b in zip(before.T, after.T)])
+            counts = cells.reshape(-1, bins, bins) if counts is None else counts + cells.reshape(-1, bins, bins)
+            yield counts, np.array_equal(new, x)
+
+    def evidence_of(counts):
+        """log B of the worst of: stationarity, reversibility, for each function."""
+        found = [(sequential.law(table.sum(axis=0), np.full(bins, 1 / bins)), "does not keep its distribution")
+                 for table in counts]
+        if reversible:
+            found += [(sequential.reversibility(table), "is not reversible") for table in counts]
+        return max(found)
+
+    def judge(contract, subject, dtypes, seeds, note):
+        made, largest = 0, -np.inf
+        for case, parameters, call in asked(contract, subject, cases, dtypes, seeds, note):
+            for calls, (counts, still) in enumerate(count(contract, call, parameters), 1):
+                if still:
+                    return _said({"status": "deviates", "case": case.label, "problem": "it never moves"}, np.inf, made)
+                if calls & (calls - 1):
+                    continue
+                evidence, what = evidence_of(counts)
+                if evidence >= LIMIT + np.log(2 * len(counts)):
+                    found = {"status": "deviates", "case": case.label, "problem": f"it {what}", "input": parameters,
+                             "expected": [np.full(bins, 1 / bins)], "got": [counts[0].sum(0) / counts[0].sum()],
+                             **named_step(contract, parameters, counts, count)}
+                    return _said(found, evidence, made + int(counts[0].sum()))
+            made, largest = made + int(counts[0].sum()), max(largest, evidence)
+        return _said({"status": "conforms"}, largest, made)
+    judge.kind, judge.cases = "keeps", cases
+    return judge
+
+
+# ---- what the judges share ------------------------------------------------------------
+
+def asked(contract, subject, cases, dtypes, seeds, note):
+    """(case, parameters, call) for each case; call(parameters, states=, count=, seed=) -> the function's result."""
+    dtype = dtypes[0]
+    for seed in seeds:
+        for case in cases(seed):
+            note(case.label)
+            parameters = rounded(contract, case.arguments, dtype)
+
+            def call(parameters, **filled):
+                def one(a):
+                    if a.kind in ("count", "seed"):
+                        return filled[a.kind]
+                    if a.kind in ("states", "data"):
+                        value = filled[a.kind]
+                        return subject.framework.put(value, dtype if value.dtype.kind == "f" else "int64")
+                    return subject.give(a, parameters[a.name], dtype)
+                return subject.outcome([one(a) for a in contract.arguments])
+            yield case, parameters, call
+
+
+def own_rng():
+    """The judge's own random numbers: a stream that no seed of a function under test gives."""
+    return np.random.Generator(np.random.Philox(key=0x6A756467))
+
+
+def law_of(function, contract, parameters):
+    """What a reference, a mistake or a convention gives: an array."""
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*(parameters[a.name] for a in contract.arguments if a.name in parameters)), float)
+
+
+def named_law(contract, parameters, evidence):
+    """The known mistake or convention whose law the draws do not contradict."""
+    least, match = 3.0, {}
+    for kind, others in (("conforms", contract.conventions), ("deviates", contract.mistakes)):
+        for name, other in others.items():
+            against = evidence(law_of(other.function, contract, parameters))
+            if against < least:
+                least, match = against, {"status": kind, "matches": name, "advice": other.advice}
+    return match
+
+
+def named_step(contract, parameters, counts, count):
+    """The known wrong step whose moves, drawn as often, fall on the same bins (a chi-squared test of two samples)."""
+    from scipy.stats import chi2_contingency
+    best, match = 1e-4, {}
+    for name, other in contract.mistakes.items():
+        def call(parameters, states, seed, step=other.function):
+            with np.errstate(all="ignore"):
+                return step(states, *parameters.values(), np.random.default_rng(seed))
+        for theirs, _ in count(contract, call, parameters):
+            if theirs[0].sum() >= counts[0].sum():
+                break
+        p = 1.0
+        for a, b in zip(counts, theirs):
+            table = np.stack([a.ravel(), b.ravel()])
+            p = min(p, chi2_contingency(table[:, table.sum(axis=0) > 0]).pvalue)
+        if p > best:
+            best, match = p, {"matches": name, "advice": other.advice}
+    return match
+
+
+def numbered(states, shape, S):
+    """States as numbers 0..S-1, or Failed."""
+    states = np.asarray(states)
+    if states.shape != shape:
+        raise Failed(f"returns states of the shape {states.shape} where {shape} is due")
+    whole = states.astype(np.int64)
+    if np.any(whole != states) or np.any((whole < 0) | (whole >= S)):
+        raise Failed(f"returns states that are not all whole numbers from 0 to {S - 1}")
+    return whole
+
+
+def real(x, shape):
+    x = np.asarray(x)
+    if x.shape != shape:
+        raise Failed(f"returns the shape {x.shape} where {shape} is due")
+    if not np.all(np.isfinite(x)):
+        raise Failed("returns numbers that are not finite")
+    return x
+
+
+def _said(found, evidence, made):
+    """The evidence in powers of ten, against what ERROR allows."""
+    return {**found, "measured": float(evidence / np.log(10)), "allowed": float(LIMIT / np.log(10)), "draws": made}
+
+

@@ -1,0 +1,100 @@
+"""NumPy, PyTorch and JAX behind one small interface: arrays in, arrays out, and the framework's own derivative.
+
+A framework is imported only when a function that is written in it is to be called.
+"""
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from refdgm import validation as valid
+
+
+class Framework(NamedTuple):
+    """How to hand arrays over and to take them back."""
+    name: str
+    dtypes: tuple           # that it has, of "float64", "float32", "bfloat16"
+    put: Callable           # (float64 array, dtype) -> its own array, without a copy where that can be
+    take: Callable          # its own array -> (NumPy array in float64, or as it is if not floating; name of its dtype)
+    gradient: Callable      # (function, arguments, i) -> the derivative of the sum of its outputs in argument i
+
+
+def named(name):
+    """The framework of that name. Raises ValueError where it is unknown or not installed."""
+    valid.require(name in MAKERS, f"the frameworks are {', '.join(MAKERS)}, not {name!r}.")
+    try:
+        return MAKERS[name]()
+    except ImportError as error:
+        raise ValueError(f"{name} is not installed: {error}.") from error
+
+
+def of_module(module):
+    """The framework that a module imports, by name; NumPy where it imports none of the others."""
+    used = {getattr(value, "__name__", None) or getattr(value, "__module__", None) for value in vars(module).values()}
+    roots = {str(name).split(".")[0] for name in used}
+    return next((name for name in ("torch", "jax") if name in roots and name in sys.modules), "numpy")
+
+
+def leaves(result):
+    """The arrays of a result: an array, or a tuple, list or dict of them, in order."""
+    if isinstance(result, dict):
+        return [leaf for part in result.values() for leaf in leaves(part)]
+    if isinstance(result, (tuple, list)):
+        return [leaf for part in result for leaf in leaves(part)]
+    return [result]
+
+
+def _numpy():
+    import autograd.numpy as anp
+    from autograd import grad
+
+    def take(array):
+        array = np.asarray(array)
+        return (array.astype(float) if array.dtype.kind in "fiub" else array), str(array.dtype)
+
+    def gradient(function, arguments, i):
+        def total(value):
+            parts = leaves(function(*arguments[:i], value, *arguments[i + 1:]))
+            return sum(anp.sum(part) for part in parts)
+        return grad(total)(arguments[i])
+    return Framework("numpy", ("float64", "float32"), lambda a, dtype: np.asarray(a, dtype), take, gradient)
+
+
+def _torch():
+    import torch
+
+    def put(array, dtype):
+        array = np.ascontiguousarray(array)
+        return torch.from_numpy(array).to(getattr(torch, dtype)).reshape(np.shape(array))
+
+    def take(tensor):
+        tensor = torch.as_tensor(tensor).detach().cpu()
+        return tensor.to(torch.float64).numpy(), str(tensor.dtype).removeprefix("torch.")
+
+    def gradient(function, arguments, i):
+        at = arguments[i].detach().clone().requires_grad_(True)
+        total = sum(part.sum() for part in leaves(function(*arguments[:i], at, *arguments[i + 1:])))
+        if not total.requires_grad:
+            return torch.zeros_like(at)
+        return torch.autograd.grad(total, at, allow_unused=True, materialize_grads=True)[0]
+    return Framework("torch", ("float64", "float32", "bfloat16"), put, take, gradient)
+
+
+def _jax():
+    import jax
+    jax.config.update("jax_enable_x64", True)       # else float64 is quietly float32
+    import jax.numpy as jnp
+
+    def take(array):
+        array = jnp.asarray(array)
+        return np.asarray(array.astype(jnp.float64)), str(array.dtype)
+
+    def gradient(function, arguments, i):
+        def total(value):
+            return sum(jnp.sum(part) for part in leaves(function(*arguments[:i], value, *arguments[i + 1:])))
+        return jax.grad(total)(arguments[i])
+    return Framework("jax", ("float64", "float32", "bfloat16"), lambda a, dtype: jnp.asarray(a, dtype), take, gradient)
+
+
+MAKERS = {"numpy": _numpy, "torch": _torch, "jax": _jax}

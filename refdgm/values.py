@@ -1,0 +1,193 @@
+"""The judge of functions whose value is determined by their arguments: values, derivatives, and what went wrong.
+
+The truth is the reference in float64 at the arguments as the function gets them, rounded to its own dtype: what is
+measured is the function's own error.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from refdgm.contract import Case, raised, rounded, truth
+
+TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "bfloat16": 6e-2}    # of the scale: sums of up to 100 rounded terms
+EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-9}
+
+
+class Trial(NamedTuple):
+    """One call, its truth, and how far it is from it."""
+    case: Case
+    dtype: str
+    wrt: str | None             # the argument that it is differentiated in
+    arguments: dict             # as given: rounded to dtype
+    expected: list
+    scale: float
+    got: list | None
+    error: float                # relative to scale; inf for another shape, NaN or an exception
+    problem: str
+
+    @property
+    def fails(self):
+        return not self.error <= TOLERANCE[self.dtype]
+
+    @property
+    def size(self):
+        return sum(np.size(value) for value in self.arguments.values())
+
+
+def values(cases, gradients=()):
+    """The judge of a function whose value is determined by its arguments.
+
+    cases(seed) -> list of Case; gradients: the arguments in which its derivative must be right, too.
+    """
+    def judge(contract, subject, dtypes, seeds, note):
+        trials, notes = [], []
+        for dtype in dtypes:
+            for case in (case for seed in seeds for case in cases(seed) if dtype != "bfloat16" or not case.hard):
+                for wrt in (None, *gradients):
+                    note(f"{dtype}, {case.label}" + (f", gradient in {wrt}" if wrt else ""))
+                    done = attempt(contract, subject, case, dtype, wrt)
+                    if isinstance(done, str):
+                        notes.append(done)
+                    else:
+                        trials.append(done)
+        return verdict(contract, subject, trials, list(dict.fromkeys(notes)))
+    judge.kind, judge.cases, judge.gradients = "values", cases, gradients
+    return judge
+
+
+def attempt(contract, subject, case, dtype, wrt):
+    """One Trial; a note (str) where this cannot be asked of the function."""
+    arguments = rounded(contract, case.arguments, dtype)
+    expected = truth(contract.reference, contract, arguments, wrt)
+    if not all(np.all(np.isfinite(e)) for e in expected) and wrt:
+        return f"no gradient in {wrt} at {case.label}"
+    size = scale(contract, arguments, expected, dtype, wrt)
+    got, error, problem = None, np.inf, ""
+    try:
+        got, kinds = subject.call(contract, arguments, dtype, wrt)
+        error, problem = distance(got, expected, size)
+        if not problem and dtype == "float64" and set(kinds) & {"float32", "float16", "bfloat16"}:
+            problem = f"returns {kinds[0]} for float64 arguments"
+            error = max(error, 2 * TOLERANCE[dtype])
+    except NotImplementedError:
+        raise
+    except Exception as failure:
+        if wrt and subject.framework.name == "numpy":
+            return "gradients not looked at: the function does not work on autograd's arrays"
+        problem = raised(failure)
+    return Trial(case, dtype, wrt, arguments, expected, size, got, error, problem)
+
+
+def scale(contract, arguments, expected, dtype, wrt):
+    """What an error is relative to: the largest result, or what rounding the arguments alone may do to the results.
+
+    The second is measured: the reference moves by s when its real arguments move by the relative precision of dtype,
+    and an error of 30 s, as of an algorithm that is backward stable over some tens of operations, is allowed.
+    """
+    rng, kinds = np.random.default_rng(0), {a.name: a.kind for a in contract.arguments}
+    largest, moved = _largest(expected), 0.0
+    for _ in range(2):
+        near = {name: value * (1 + EPSILON[dtype] * rng.choice([-1.0, 1.0], np.shape(value)))
+                if kinds[name] in ("real", "table") else value for name, value in arguments.items()}
+        with np.errstate(invalid="ignore"):         # infinities that are the same in both
+            off = [n - e for n, e in zip(truth(contract.reference, contract, near, wrt), expected)]
+        moved = max(moved, _largest(off))
+    return max(largest, 30 * moved / TOLERANCE[dtype]) or 1.0
+
+
+def _largest(arrays):
+    """The largest finite magnitude."""
+    return max((float(np.max(np.abs(a[np.isfinite(a)]), initial=0.0)) for a in arrays), default=0.0)
+
+
+def distance(got, expected, scale):
+    """max |got - expected| / scale, and in words what is wrong besides.  -> (float, str)"""
+    if len(got) != len(expected):
+        return np.inf, f"returns {len(got)} arrays where {len(expected)} are due"
+    for g, e in zip(got, expected):
+        if np.shape(g) != np.shape(e):
+            return np.inf, f"returns the shape {np.shape(g)} where {np.shape(e)} is due"
+        if np.any(np.isnan(g)):
+            return np.inf, "returns NaN"
+        if np.any((g != e) & ~(np.isfinite(g) & np.isfinite(e))):
+            return np.inf, "is infinite where it should not be, or finite where it should be infinite"
+    errors = [np.abs(g[np.isfinite(e)] - e[np.isfinite(e)]) / scale for g, e in zip(got, expected)]
+    return max((float(np.max(error)) for error in errors if error.size), default=0.0), ""
+
+
+# ---- the verdict ----------------------------------------------------------------------
+
+def verdict(contract, subject, trials, notes):
+    """What the trials say together: the fields of a record."""
+    worst = max(trials, key=lambda t: t.error / TOLERANCE[t.dtype])
+    found = {"status": "conforms", "measured": worst.error, "allowed": TOLERANCE[worst.dtype], "dtype": worst.dtype,
+             "notes": notes}
+    failing = [t for t in trials if t.fails]
+    if not failing:
+        return found
+    shown = min(failing, key=lambda t: (t.case.hard, t.wrt is not None, t.size))
+    found.update(status="deviates", case=shown.case.label + (f", gradient in {shown.wrt}" if shown.wrt else ""),
+                 dtype=shown.dtype, measured=shown.error, allowed=TOLERANCE[shown.dtype], input=shown.arguments,
+                 expected=shown.expected, got=shown.got, problem=shown.problem)
+    if all(t.got is None for t in failing) and len(failing) == len(trials):
+        return {**found, "status": "error"}
+    return {**found, **diagnose(contract, subject, trials, shown)}
+
+
+def diagnose(contract, subject, trials, shown):
+    """The known mistake or convention that a deviating function is; else what is constant about it, or broken."""
+    ordinary = [t for t in trials if not t.case.hard]
+    evidence = ordinary if any(t.fails for t in ordinary) else trials
+    for kind, others in (("convention", contract.conventions), ("mistake", contract.mistakes)):
+        for name, other in others.items():
+            if all(agrees(other.function, contract, t) for t in evidence):
+                return {"matches": name, "advice": other.advice,
+                        **({"status": "conforms", "problem": "", "case": ""} if kind == "convention" else {})}
+    if evidence is not ordinary:
+        return {"advice": f"it is right on ordinary input; it fails at: "
+                          f"{', '.join(dict.fromkeys(t.case.label for t in trials if t.fails))}"}
+    if all(not t.fails for t in ordinary if t.wrt is None):
+        return {"advice": "its value is right, its derivative is not: something is held constant that should not be, "
+                          "or the other way round"}
+    factor = constant_factor(evidence)
+    if factor is not None:
+        return {"matches": f"times {factor:.6g}", "advice": f"every result is {factor:.6g} times the right one"}
+    call = lambda **arguments: subject.call(contract, arguments, shown.dtype)[0]        # noqa: E731
+    broken = [name for name, holds in contract.properties.items()
+              if not _error(holds, call, shown.arguments) <= TOLERANCE[shown.dtype]]
+    return {"broken": broken, "advice": f"broken: {'; '.join(broken)}" if broken else ""}
+
+
+def agrees(function, contract, trial):
+    """Whether a known mistake gives what was got; where both fail (NaN, infinity, another shape), that agrees, too."""
+    try:
+        other = truth(function, contract, trial.arguments, trial.wrt)
+    except Exception:
+        return trial.got is None
+    if trial.got is None or [np.shape(g) for g in trial.got] != [np.shape(o) for o in other]:
+        return False
+    tolerance = 3 * TOLERANCE[trial.dtype] * trial.scale
+    return all(np.allclose(g, o, rtol=3 * TOLERANCE[trial.dtype], atol=tolerance, equal_nan=True)
+               for g, o in zip(trial.got, other))
+
+
+def constant_factor(trials):
+    """The c with got = c * expected in every trial, or None."""
+    pairs = [(g, e) for t in trials if t.got and len(t.got) == len(t.expected)
+             for g, e in zip(t.got, t.expected) if np.shape(g) == np.shape(e)]
+    if len(pairs) < len(trials) or not pairs:
+        return None
+    got, expected = (np.concatenate([np.ravel(part) for part in side]) for side in zip(*pairs))
+    if not (np.all(np.isfinite(got)) and np.all(np.isfinite(expected)) and np.any(expected)):
+        return None
+    c = got @ expected / (expected @ expected)
+    off = max(float(np.max(np.abs(g - c * e), initial=0.0)) / (t.scale * TOLERANCE[t.dtype])
+              for t in trials for g, e in zip(t.got, t.expected))
+    return float(c) if off <= 3 * max(1.0, abs(c)) and abs(c) > 1e-6 else None
+
+
+def _error(holds, call, arguments):
+    try:
+        return holds(call, arguments)
+    except Exception:
+        return np.inf

@@ -1,0 +1,102 @@
+"""Every contract is kept by its reference, and every mistake and convention beside it is flagged and named."""
+import numpy as np
+import pytest
+
+from refdgm import contract, crosscheck, draws, values
+
+CONTRACTS = crosscheck.contracts()
+EXACT = {name: item for name, item in CONTRACTS.items() if item.judge.kind == "values"}
+DRAWN = {name: item for name, item in CONTRACTS.items() if name not in EXACT}
+
+
+def as_sampler(item, law):
+    """A function that draws by a law of the contract, in the form that the contract asks for."""
+    kind = item.judge.kind
+
+    def step(states, parameters, seed):                 # moves
+        cumulative = law(*parameters).cumsum(axis=1)
+        u = np.random.default_rng(seed).uniform(size=len(states))
+        return np.minimum(np.sum(u[:, None] > cumulative[states], axis=1), len(cumulative) - 1)
+
+    def table(n, parameters, seed):                     # draws
+        p = law(*parameters)
+        return np.random.default_rng(seed).choice(len(p), n, p=p / p.sum())
+
+    def walk(x, parameters, seed):                      # keeps
+        return law(x, *parameters, np.random.default_rng(seed))
+
+    def estimate(n, parameters, seed):                  # mean
+        truth = np.asarray(law(*parameters), dtype=float)
+        return truth + np.random.default_rng(seed).normal(size=(n, *truth.shape))
+
+    def function(*given):
+        by_kind = dict(zip([a.kind for a in item.arguments], given, strict=True))
+        first = by_kind.get("states", by_kind.get("count"))
+        parameters = [g for a, g in zip(item.arguments, given) if a.kind not in ("states", "data", "count", "seed")]
+        return {"moves": step, "draws": table, "keeps": walk, "mean": estimate}[kind](
+            first, parameters, by_kind["seed"])
+    return function
+
+
+def in_form(item, law):
+    return law if item.name in EXACT else as_sampler(item, law)
+
+
+def others(kind):
+    return [pytest.param(item, name, other, id=f"{item.name}: {name}") for item in CONTRACTS.values()
+            if item.name in EXACT or item.judge.kind != "joint"
+            for name, other in getattr(item, kind).items()]
+
+
+@pytest.mark.parametrize("item", [item for item in CONTRACTS.values() if item.name in EXACT
+                                  or item.judge.kind != "joint"], ids=lambda item: item.name)
+def test_the_reference_conforms(item):
+    found = contract.examine(item, in_form(item, item.reference))
+    assert found["status"] == "conforms" and not found["matches"], found
+
+
+@pytest.mark.parametrize("item, name, other", others("mistakes"))
+def test_a_mistake_is_flagged_and_named(item, name, other):
+    with np.errstate(all="ignore"):
+        found = contract.examine(item, in_form(item, other.function))
+    assert found["status"] == "deviates" and found["matches"] == name, found
+
+
+@pytest.mark.parametrize("item, name, other", others("conventions"))
+def test_a_convention_is_named_and_no_bug(item, name, other):
+    with np.errstate(all="ignore"):
+        found = contract.examine(item, in_form(item, other.function))
+    assert found["status"] == "conforms" and found["matches"] == name, found
+
+
+@pytest.mark.parametrize("item", EXACT.values(), ids=EXACT)
+def test_the_coarsest_tolerance_still_sees_every_mistake(item):
+    """A mistake is further off than bfloat16 may be, on some case."""
+    coarse = values.TOLERANCE["bfloat16"]
+    for name, other in item.mistakes.items():
+        seen = False
+        for case in (case for seed in contract.SEEDS for case in item.judge.cases(seed)):
+            for wrt in (None, *item.judge.gradients):
+                right = contract.truth(item.reference, item, case.arguments, wrt)
+                try:
+                    wrong = contract.truth(other.function, item, case.arguments, wrt)
+                except Exception:
+                    seen = True
+                    continue
+                size = values.scale(item, case.arguments, right, "float64", wrt)
+                seen |= values.distance(wrong, right, size)[0] > coarse
+        assert seen, name
+
+
+@pytest.mark.parametrize("item", CONTRACTS.values(), ids=CONTRACTS)
+def test_a_contract_is_complete(item):
+    assert len(item.mistakes) >= 2 and item.where and item.says and item.returns
+    assert all(other.advice for group in (item.mistakes, item.conventions) for other in group.values())
+    case = next(iter(item.judge.cases(0)))
+    filled = {a.name for a in item.arguments if a.kind in ("states", "data", "count", "seed")}
+    assert set(case.arguments) == {a.name for a in item.arguments} - filled
+
+
+def test_draws_are_judged_by_every_judge():
+    assert {item.judge.kind for item in DRAWN.values()} <= {"moves", "draws", "mean", "joint", "keeps"}
+    assert draws.ERROR <= 1e-8
