@@ -16,7 +16,7 @@ class Journal:
         if lines and lines[0] != settings:
             ours = ", ".join(f"{k} {v}" for k, v in settings.items())
             raise ValueError(f"{path} is not a record of such a run ({ours}); give the same settings or another file.")
-        self.done = {(line["kind"], line["id"], line["file"]): line["record"] for line in lines[1:]}
+        self.done = {tuple(line[name] for name in line if name != "record"): line["record"] for line in lines[1:]}
         try:
             self.file = open(path, "a", encoding="utf-8")
             self.file.truncate(size)            # drop a line that was cut in the middle

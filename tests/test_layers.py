@@ -4,12 +4,12 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates", "frameworks"),
-          ("chains", "diagnostics", "transition_test", "datasets", "fitting"), ("checking", "sequential"),
-          ("derivation", "contract"), ("draws", "values"), ("models", "divergences"), ("jit",), ("kernels",),
+LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates", "frameworks", "journal"),
+          ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
+          ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"), ("jit",), ("kernels",),
           ("enumeration",), ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("learning",),
-          ("experiments",), ("derivations", "contracts"), ("ledger",),
-          ("verification", "journal", "falsification", "crosscheck"),
+          ("experiments",), ("derivations", "contracts", "reproduction"), ("ledger",),
+          ("verification", "falsification", "crosscheck"),
           ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases",), ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
