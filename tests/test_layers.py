@@ -6,8 +6,8 @@ import refdgm
 
 LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
-          ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"), ("jit",), ("kernels",),
-          ("enumeration",), ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("learning",),
+          ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
+          ("jit",), ("kernels",), ("enumeration",), ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("learning",),
           ("experiments",), ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
           ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases",), ("cli",), ("__main__",)]
