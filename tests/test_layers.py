@@ -7,8 +7,9 @@ import refdgm
 LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
-          ("jit",), ("kernels",), ("enumeration",), ("samplers",), ("directed", "undirected", "adversarial", "autoencoders"), ("learning",),
-          ("experiments",), ("derivations", "contracts", "reproduction"), ("ledger",),
+          ("jit",), ("kernels",), ("enumeration",), ("samplers",),
+          ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
+          ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
           ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases",), ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
