@@ -157,7 +157,7 @@ def show(arguments):
     from refdgm import ledger, report, verification
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     tasks = verification.resolve([arguments.name])
-    if arguments.name in ledger.DOCUMENTS:
+    if arguments.name in ledger.documents():
         raise ValueError(f"{arguments.name} is a document; `refdgm list {arguments.name}` lists its claims.")
     records = [(task, verification.perform(task, seeds)) for task in tasks]
     pages = []
@@ -201,7 +201,7 @@ def errata(arguments):
         shown = falsification.show(attacks[0].case, indent="") if attacks and attacks[0].found else ""
         found.append(report.erratum(entry, records[-1][1], shown))
     _progress()
-    found.sort(key=lambda e: (list(ledger.DOCUMENTS).index(e["id"].split(".")[0]),
+    found.sort(key=lambda e: (list(ledger.documents()).index(e["id"].split(".")[0]),
                               ledger.SEVERITIES.index(e["severity"])))
     if arguments.format == "json":
         print(journal.dumps({"version": refdgm.__version__, "seed": arguments.seed, "instances": arguments.instances,
@@ -313,8 +313,8 @@ def _seed(text):
 
 def _known_document(name):
     from refdgm import ledger
-    if name is not None and name not in ledger.DOCUMENTS:
-        raise ValueError(f"there is no document {name!r}; the documents are {', '.join(ledger.DOCUMENTS)}.")
+    if name is not None and name not in ledger.documents():
+        raise ValueError(f"there is no document {name!r}; the documents are {', '.join(ledger.documents())}.")
 
 
 def _journal(arguments):

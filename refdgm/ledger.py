@@ -1,7 +1,8 @@
 """The ledger: every claim of the documents in words (documents/*.toml), joined to the code that checks it.
 
 A claim's words, its formula as printed and the verdict stand in the ledger; the formula that holds, its check and
-its mistakes stand in the module of its method, under the same id.
+its mistakes stand in the module of its method, under the same id. An installed package adds documents of its own by
+naming a module under the entry point "refdgm": its claims bear their words themselves, its title is its docstring's.
 """
 import difflib
 import importlib
@@ -54,6 +55,16 @@ class Entry(NamedTuple):
 
 
 @lru_cache(maxsize=1)
+def documents():
+    """Every document, the five and those of plugins: {key: title}."""
+    titles = dict(DOCUMENTS)
+    for module in plugins():
+        for id in collect(module)[0]:
+            titles.setdefault(id.split(".")[0], next(iter((module.__doc__ or module.__name__).strip().split("\n"))))
+    return titles
+
+
+@lru_cache(maxsize=1)
 def entries():
     """Every claim of every document in the document's own order: {id: Entry}."""
     found = {}
@@ -64,28 +75,50 @@ def entries():
                 with open(os.path.join(folder, name), "rb") as file:
                     for claim in tomllib.load(file)["claim"]:
                         found[claim["id"]] = Entry(**claim)
+    for module in plugins():
+        _add(found, {id: words(claim) for id, claim in collect(module)[0].items()}, "claim", module)
     return found
+
+
+def words(claim):
+    """The Entry of a claim that bears its words itself."""
+    return Entry(claim.id, claim.where, claim.check.kind, claim.says, claim.latex, claim.verdict)
 
 
 @lru_cache(maxsize=1)
 def claims():
-    """Every executed claim of the package: {id: Claim}. Imports every formula module."""
+    """Every executed claim, ours and those of plugins: {id: Claim}. Imports every formula module."""
     found = {}
-    for module in _modules(*ROOMS):
-        for claim in getattr(module, "CLAIMS", []):
-            if claim.id in found:
-                raise ValueError(f"claim {claim.id} is defined twice, the second time in {module.__name__}.")
-            found[claim.id] = claim
+    for module, listed in _claims_of_modules():
+        _add(found, listed, "claim", module)
     return found
 
 
 @lru_cache(maxsize=1)
 def derivations():
-    """Every derivation of the package: {name: Derivation}."""
+    """Every derivation, ours and those of plugins: {name: Derivation}."""
     found = {}
-    for module in _modules("derivations"):
-        found.update(collect(module)[1])
+    for module in [*modules("derivations"), *plugins()]:
+        _add(found, collect(module)[1], "derivation", module)
     return found
+
+
+def _claims_of_modules():
+    """(module, {id: Claim}) for every module that has claims."""
+    for module in modules(*ROOMS):
+        listed = {}
+        for claim in getattr(module, "CLAIMS", []):
+            _add(listed, {claim.id: claim}, "claim", module)
+        yield module, listed
+    for module in plugins():
+        yield module, collect(module)[0]
+
+
+def _add(found, more, what, module):
+    twice = found.keys() & more.keys()
+    if twice:
+        raise ValueError(f"the {what} {min(twice)} is defined twice, the second time in {module.__name__}.")
+    found.update(more)
 
 
 @lru_cache(maxsize=1)
@@ -161,7 +194,7 @@ def place(claim_or_derivation):
 
 @lru_cache(maxsize=1)
 def _files():
-    return {claim.id: module.__file__ for module in _modules(*ROOMS) for claim in getattr(module, "CLAIMS", [])}
+    return {id: module.__file__ for module, listed in _claims_of_modules() for id in listed}
 
 
 def _file_of(claim):
@@ -190,7 +223,8 @@ def _line_in(path, error):
     return line
 
 
-def _modules(*rooms):
+def modules(*rooms):
+    """Every module of some rooms, imported."""
     for room in rooms:
         package = importlib.import_module(f"refdgm.{room}")
         yield package

@@ -155,7 +155,7 @@ def errata_markdown(errata):
            "the form as printed (or the claim without its missing condition) fails its check, and the corrected form",
            "passes it at the same tolerance, on random models. What stands under \"fails at\" was found by search, and",
            "rounded; functions and the like among the arguments are left out."]
-    for document, title in ledger.DOCUMENTS.items():
+    for document, title in ledger.documents().items():
         mine = [e for e in errata if e["id"].startswith(document + ".")]
         out += ["", f"## {title}"] if mine else []
         for severity in ledger.SEVERITIES:

@@ -84,8 +84,7 @@ def verify_derivation(derivation, seeds):
 
 def words_of(claim):
     """The ledger's Entry of a Claim; for a user's own claim, one made of the words that the Claim carries."""
-    entry = ledger.entries().get(claim.id)
-    return entry or ledger.Entry(claim.id, claim.where, claim.check.kind, claim.says, claim.latex, claim.verdict)
+    return ledger.entries().get(claim.id) or ledger.words(claim)
 
 
 def _sentence(error):
@@ -145,14 +144,14 @@ def resolve(targets):
                                  "`refdgm new FILE.py` writes one to start from.")
             found = [Task("claim", id, target) for id in found_claims]
             found += [Task("derivation", id, target) for id in found_derivations]
-        elif target in ledger.DOCUMENTS:
+        elif target in ledger.documents():
             found = [Task("claim", id) for id, entry in ledger.entries().items() if entry.document == target]
         elif target in ledger.entries():
             found = [Task("claim", target)]
         else:
             found = [Task("derivation", id) for id in ledger.derivations() if target in (id, id.split(".")[0])]
         if not found:
-            raise ValueError(ledger.nearest(target, [*ledger.DOCUMENTS, *ledger.entries(), *ledger.derivations()]))
+            raise ValueError(ledger.nearest(target, [*ledger.documents(), *ledger.entries(), *ledger.derivations()]))
         tasks += found
     return list(dict.fromkeys(tasks))
 
