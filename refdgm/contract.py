@@ -117,10 +117,10 @@ def blank(name, status="not offered", problem=""):
 
 # ---- the truth ------------------------------------------------------------------------
 
-def truth(function, contract, arguments, wrt=None):
-    """What a reference, a mistake or a convention gives, in float64.  -> list of arrays"""
+def truth(function, contract, arguments, wrt=None, dtype="float64"):
+    """What a reference, a mistake or a convention gives.  -> list of arrays in float64"""
     with np.errstate(all="ignore"):
-        return Subject(function, frameworks.named("numpy")).call(contract, arguments, "float64", wrt)[0]
+        return Subject(function, frameworks.named("numpy")).call(contract, arguments, dtype, wrt)[0]
 
 
 def rounded(contract, arguments, dtype):
