@@ -1,0 +1,69 @@
+r"""Learning a neural random field by maximum likelihood: exactly, and by Algorithm 6 (ou2018 Sec. 4.2.1, Eq. 34).
+
+    F_theta = mean of du(x~)/dtheta over the data - mean of du(x)/dtheta over x ~ p
+
+    exact ML    the second mean is a sum over all states, or an integral                            (Eq. 34)
+    SML         it is a mean over persistent chains, each moved a few times a step by a kernel that leaves today's p
+                invariant: Gibbs sweeps where x is bits, MALA where x is real                       (Algorithm 6)
+
+The field is undirected.neural_field; sigma is None for bits, else the reference is N(0, sigma^2 I). The parameters are
+{"theta": ...}; the chains are in the memory. exact() says what is reached.
+"""
+import numpy as np
+
+from refdgm import validation as valid
+from refdgm.fitting import Algorithm
+from refdgm.streams import Stream
+from refdgm.undirected import neural_field
+
+CHAINS = 2**30                  # the number of the first chain
+
+
+def likelihood_direction(theta, x, negative):
+    """The data's mean of du/dtheta less `negative`.  (B, D), dict -> dict"""
+    positive = neural_field.summed_gradient(theta, x, np.full(len(x), 1 / len(x)))
+    return {name: positive[name] - negative[name] for name in positive}
+
+
+def exact_ml(J=16, sigma=None):
+    """E_p[du/dtheta] by enumeration or quadrature (ou2018 Eq. 34)."""
+    begin = neural_field.start(J, sigma)
+    return Algorithm("exact ML", lambda x, seed: ({"theta": begin(x, seed)}, ()),
+                     lambda parameters, memory, x, index, seed, t: ((), memory),
+                     lambda parameters, z, x: {"theta": likelihood_direction(
+                         parameters["theta"], x, neural_field.mean_gradient(parameters["theta"], sigma))})
+
+
+def sml(J=16, chains=100, number=1, sigma=None, eps=0.1, tested=True):
+    """E_p[du/dtheta] from persistent chains, begun at the data and moved `number` times a step (ou2018 Alg. 6).
+
+    eps is the variance of a Langevin step; untested steps leave another law invariant, off by a term in eps.
+    """
+    valid.count("chains", chains)
+    valid.count("number", number)
+    valid.require(np.isfinite(eps) and eps > 0, f"eps must be positive, but is {eps}.")
+    begin = neural_field.start(J, sigma)
+
+    def first(x, seed):
+        return {"theta": begin(x, seed)}, {"x": x[np.arange(chains) % len(x)]}
+
+    def draw(parameters, memory, x, index, seed, t):
+        s = Stream(seed, CHAINS + np.arange(chains, dtype=np.uint32), t)
+        z = neural_field.moves(parameters["theta"], memory["x"], sigma, eps, number, s, tested)
+        return z, {"x": z}
+
+    def field(parameters, z, x):
+        theta = parameters["theta"]
+        negative = neural_field.summed_gradient(theta, z, np.full(len(z), 1 / len(z)))
+        return {"theta": likelihood_direction(theta, x, negative)}
+    return Algorithm("SML", first, draw, field)
+
+
+def exact(data, test=None, sigma=None):
+    """A monitor: the mean log p(x), with Z a sum over all states or an integral."""
+    def look(parameters):
+        numbers = {"log_p": np.mean(neural_field.log_prob(parameters["theta"], data, sigma))}
+        if test is not None and len(test):
+            numbers["test_log_p"] = np.mean(neural_field.log_prob(parameters["theta"], test, sigma))
+        return numbers
+    return look
