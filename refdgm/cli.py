@@ -43,6 +43,7 @@ def parser():
 
     sub = command("show", show, "show one claim, or walk down one derivation, with its numbers")
     sub.add_argument("name", metavar="ID|DERIVATION")
+    sub.add_argument("--walk", action="store_true", help="step down a derivation, a key at a time")
     instances(sub)
 
     sub = command("list", list_, "list the claims of a document, or the derivations")
@@ -66,12 +67,17 @@ def parser():
                      "function has another name")
     sub.add_argument("--list", action="store_true", help="list the contracts")
     sub.add_argument("--template", choices=("torch", "jax", "numpy"), help="print a file to fill in")
-    sub.add_argument("--framework", choices=("torch", "jax", "numpy"), help="default: what the module imports")
+    sub.add_argument("--framework", choices=("torch", "jax", "numpy"), help="default: what each function uses")
     sub.add_argument("--dtype", nargs="+", default=["float64", "float32"], choices=("float64", "float32", "bfloat16"),
                      help="default: float64 float32")
     sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first instance (default 0)")
     sub.add_argument("--seconds", type=_positive, default=60, metavar="N", help="limit of one contract (default 60)")
     sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
+
+    sub = command("pages", pages, "write the site: derivations, ledger and errata, with the numbers of this run")
+    sub.add_argument("folder", metavar="DIR", help="a new folder, or that of an older site")
+    sub.add_argument("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
+    instances(sub)
 
     sub = command("new", new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
@@ -159,6 +165,8 @@ def show(arguments):
     tasks = verification.resolve([arguments.name])
     if arguments.name in ledger.documents():
         raise ValueError(f"{arguments.name} is a document; `refdgm list {arguments.name}` lists its claims.")
+    if arguments.walk:
+        return _walk(tasks, arguments.seed)
     records = [(task, verification.perform(task, seeds)) for task in tasks]
     pages = []
     for task, record in records:
@@ -171,6 +179,15 @@ def show(arguments):
             pages.append(report.claim_text(entry, record, verification.used_in(task.id)))
     print("\n\n".join(pages))
     return 1 if verification.fell_short(records) else 0
+
+
+def _walk(tasks, seed):
+    from refdgm import verification, walk
+    for task in tasks:
+        if task.kind != "derivation":
+            raise ValueError(f"{task.id} is a claim; --walk is for derivations (`refdgm list derivations`).")
+        walk.walk(verification.of_task(task)[1][task.id], seed)
+    return 0
 
 
 def list_(arguments):
@@ -248,6 +265,17 @@ def crosscheck(arguments):
     if arguments.json:
         _write(arguments.json, crosscheck.result(records))
     return 1 if crosscheck.fell_short(records) else 0
+
+
+def pages(arguments):
+    from refdgm import verification
+    from refdgm.pages import site
+    seeds = verification.seeds_from(arguments.seed, arguments.instances)
+    made = site.build(arguments.folder, seeds, arguments.jobs, _progress)
+    _progress()
+    print(f"{arguments.folder}/index.html: {made['pages']} pages, {made['formulas']} formulas, {made['lines']} lines, "
+          "each with its number.")
+    return 0
 
 
 def new(arguments):

@@ -69,7 +69,7 @@ def load(target):
 def crosscheck(target, names=(), framework=None, dtypes=("float64", "float32"), seed=0, seconds=SECONDS):
     """Yield a record for each contract that `target` offers, or that `names` asks for, in the order of the list.
 
-    names: NAME or NAME=FUNCTION; framework: "numpy", "torch", "jax", or None for what the module imports;
+    names: NAME or NAME=FUNCTION; framework: "numpy", "torch", "jax", or None for what each function uses;
     seconds: the time limit of one contract. Raises ValueError where the target cannot be imported or offers nothing.
     """
     left = wanted(names)
@@ -155,8 +155,8 @@ def _work(pipe, target, functions, framework, dtypes, seed):
     try:
         module = load(target)
         offered = [name for name, function in functions.items() if callable(getattr(module, function, None))]
-        framework = framework or frameworks.of_module(module)
-        frameworks.named(framework)
+        if framework:
+            frameworks.named(framework)
     except ValueError as error:
         pipe.send(("bad", str(error)))
         return
@@ -165,8 +165,8 @@ def _work(pipe, target, functions, framework, dtypes, seed):
     for name in offered:
         function = getattr(module, functions[name])
         try:
-            record = contracts_.examine(contracts()[name], function, framework, dtypes, seeds,
-                                        lambda what: pipe.send(("note", what)))
+            record = contracts_.examine(contracts()[name], function, framework or frameworks.of_function(function),
+                                        dtypes, seeds, lambda what: pipe.send(("note", what)))
         except NotImplementedError:
             record = contracts_.blank(name, problem="still to be written: it raises NotImplementedError")
         except Exception as error:      # of ours, not of the function under test

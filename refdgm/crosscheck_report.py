@@ -10,8 +10,8 @@ def text(record):
     """One contract's result in a few lines."""
     lines = [f"{MARKS[record['status']]}  {record['name']:34s} {_headline(record)}"]
     if record["status"] in ("deviates", "error", "timeout"):
-        lines += _rows(record)
-    lines += [_wrapped("note", note) for note in record["notes"]]
+        lines += rows(record)
+    lines += [wrapped("note", note) for note in record["notes"]]
     return "\n".join(lines)
 
 
@@ -27,26 +27,45 @@ def _headline(record):
     return f"{record['status']}{known}{drawn}"
 
 
-def _rows(record):
-    yield from (_wrapped(*row) for row in (
+def rows(record):
+    """What a person needs to mend it: advice, where it shows, input, both values."""
+    yield from (wrapped(*row) for row in (
         ("to mend", record["advice"]), ("shown at", ", ".join(filter(None, [record["case"], record["dtype"]]))),
         ("problem", record["problem"])) if row[1])
     for name, value in (record["input"] or {}).items():
-        yield _wrapped(name, array_text(value))
-    for name in ("expected", "got"):
-        if record[name] is not None:
-            yield _wrapped(name, "; ".join(array_text(part) for part in record[name]))
+        yield wrapped(name, array_text(value))
+    for digits in (6, 17):      # as many as it takes to see a difference
+        said = {name: "; ".join(array_text(part, digits) for part in record[name])
+                for name in ("expected", "got") if record[name] is not None}
+        if len(set(said.values())) > 1:
+            break
+    yield from (wrapped(name, numbers) for name, numbers in said.items())
     if record["measured"] is not None:
-        yield _wrapped("off by", f"{record['measured']:.2g}, allowed {record['allowed']:.0e}")
+        yield wrapped("off by", f"{record['measured']:.2g}, allowed {record['allowed']:.0e}{_how_many(record)}")
 
 
-def array_text(value):
+def _how_many(record):
+    """How many of the numbers are others, where an array has some that are right."""
+    if not record["expected"] or not record["got"] or record["draws"] or len(record["got"]) != len(record["expected"]):
+        return ""
+    pairs = [(np.asarray(e), np.asarray(g)) for e, g in zip(record["expected"], record["got"])]
+    if any(e.shape != g.shape for e, g in pairs):
+        return ""
+    size = max(float(np.max(np.abs(e[np.isfinite(e)]), initial=0.0)) for e, _ in pairs) or 1.0
+    with np.errstate(invalid="ignore"):
+        wrong = sum(int(np.sum(~((e == g) | (np.abs(e - g) <= record["allowed"] * size)))) for e, g in pairs)
+    total = sum(e.size for e, _ in pairs)
+    return f"; {wrong} of {total} numbers differ" if total > 1 and wrong else ""
+
+
+def array_text(value, digits=6):
     """An array as one can type it, cut where it is long."""
-    return np.array2string(np.asarray(value), separator=", ", precision=6, threshold=24, max_line_width=10**6) \
+    return np.array2string(np.asarray(value), separator=", ", precision=digits, threshold=24, max_line_width=10**6) \
         .replace("\n", "")
 
 
-def _wrapped(name, words):
+def wrapped(name, words):
+    """A row: a name, and words that are wrapped beside it."""
     return textwrap.fill(words, 110, initial_indent=f"      {name:12s} ", subsequent_indent=" " * 19,
                          break_long_words=False)
 

@@ -2,7 +2,9 @@
 
 A framework is imported only when a function that is written in it is to be called.
 """
+import inspect
 import sys
+import types
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -31,9 +33,30 @@ def named(name):
 
 def of_module(module):
     """The framework that a module imports, by name; NumPy where it imports none of the others."""
-    used = {getattr(value, "__name__", None) or getattr(value, "__module__", None) for value in vars(module).values()}
-    roots = {str(name).split(".")[0] for name in used}
-    return next((name for name in ("torch", "jax") if name in roots and name in sys.modules), "numpy")
+    return _among(vars(module).values()) or "numpy"
+
+
+def of_function(function):
+    """The framework that a function names in its own code; where it names none, that which its module imports."""
+    function = inspect.unwrap(getattr(function, "func", function))      # jit and the like, functools.partial
+    code, owner = getattr(function, "__code__", None), getattr(function, "__self__", None)
+    known = getattr(function, "__globals__", {})
+    named = [known[name] for name in code.co_names if name in known] if code else [function, owner, type(owner)]
+    module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
+    return _among(named) or ("numpy" if "numpy" in _roots(named) or module is None else of_module(module))
+
+
+def _among(values):
+    """Of the names "torch" and "jax" the first that some value comes from, or None."""
+    roots = _roots(values)
+    return next((name for name in ("torch", "jax") if name in roots and name in sys.modules), None)
+
+
+def _roots(values):
+    """The packages that values, modules or what is defined in them, come from."""
+    places = [value.__name__ if isinstance(value, types.ModuleType) else
+              getattr(value, "__module__", None) or type(value).__module__ for value in values]
+    return {str(place).split(".")[0].replace("autograd", "numpy") for place in places}
 
 
 def leaves(result):

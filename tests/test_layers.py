@@ -11,7 +11,7 @@ LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
-          ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases",), ("cli",), ("__main__",)]
+          ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases", "vectors", "testing"), ("cli", "pytest_plugin"), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"
