@@ -4,10 +4,11 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation",), ("numerics", "trees"), ("elementary",), ("streams", "updates", "frameworks", "journal"),
+LAYERS = [("validation",), ("numerics", "trees"), ("elementary", "gradients"),
+          ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
-          ("jit",), ("kernels",), ("enumeration",), ("samplers",),
+          ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
