@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refdgm import trees
 from refdgm.journal import Journal
 
 
@@ -48,6 +49,33 @@ def _finished(cells, perform, jobs):
                 yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def gradient_noise(algorithm, fit, x, exact, seed, repeats):
+    """How F varies where a fit has ended, over more draws for the rows x, numbered from 0.  -> dict of numbers
+
+    exact: {part: the gradient that F stands for, a tree, or None}. Of each part of the parameters
+
+        variance    the trace of F's covariance
+        error       |mean F - exact|, None where there is no exact gradient
+        noise       sqrt(variance / repeats), the error by chance alone if the draws are independent and F unbiased
+    """
+    memory, drawn, numbers = fit.memory, {part: [] for part in exact}, {}
+    for t in range(fit.steps + 1, fit.steps + 1 + repeats):
+        z, memory = algorithm.draw(fit.parameters, memory, x, np.arange(len(x)), seed, t)
+        F = algorithm.field(fit.parameters, z, x)
+        for part, rows in drawn.items():
+            rows.append(_flat(F[part]))
+    for part, rows in drawn.items():
+        variance, mean = float(np.sum(np.var(rows, axis=0, ddof=1))), np.mean(rows, axis=0)
+        error = None if exact[part] is None else float(np.linalg.norm(mean - _flat(exact[part])))
+        numbers |= {f"{part}_variance": variance, f"{part}_error": error,
+                    f"{part}_noise": float(np.sqrt(variance / repeats))}
+    return numbers
+
+
+def _flat(tree):
+    return np.concatenate([np.ravel(leaf) for _, leaf in sorted(trees.leaves(tree), key=lambda pair: pair[0])])
 
 
 def row(algorithm, theta_by, phi_by, records):

@@ -13,28 +13,22 @@ Everything that is compared is exact, a sum over all 2**H states of h: -log p(x)
 KL[q(h|x) || p(h|x)] and KL[p(h|x) || q(h|x)]. All algorithms begin with the same parameters, see the same minibatches
 and take as many Adam steps of the same sizes; a seed changes the parameters, the minibatches and all draws.
 
-At the parameters reached, F is drawn R more times for one minibatch of B rows:
-
-    variance    the trace of its covariance                         error   |mean F - exact|, the exact gradient of
-    noise       sqrt(variance / R), what `error` is by chance alone         log p for the theta of ML and IW-LB,
-                                                                            of L for V-LB, of -KL[p(h|x)||q(h|x)] for
-                                                                            the phi of IS and MIS; none for the rest
-The draws of a chain follow each other (ML, MIS), so that there the error by chance is larger than `noise`.
+At the parameters reached, F is drawn again and again for one minibatch (refdgm.runs.gradient_noise), and its mean is
+held against the exact gradient of log p for the theta of ML and IW-LB, of L for V-LB, and of -KL[p(h|x) || q(h|x)] for
+the phi of IS and MIS. The draws of a chain follow each other (ML, MIS): there the error by chance exceeds the noise.
 """
 import time
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
-
 import refdgm
-from refdgm import datasets, trees, updates
+from refdgm import datasets, updates
 from refdgm import validation as valid
 from refdgm.directed.sbn_gradients import elbo_gradient, inclusive_gradient
 from refdgm.drawing import decades, dots
 from refdgm.fitting import Algorithm
 from refdgm.learning import sbn_learning
-from refdgm.runs import Cell, perform_all, row
+from refdgm.runs import Cell, gradient_noise, perform_all, row
 
 AS_LIST, NAME, TITLE = True, "table1", "ou2018's Table 1 on a sigmoid belief net and binary digits"
 THETA_BY = {"ML": "jsa", "V-LB": "wake_sleep", "IW-LB": "vimco"}
@@ -113,7 +107,7 @@ def perform(cell, settings):
     """One run: learn, and measure what is reached.  -> dict of numbers"""
     theta_by, phi_by, algorithm = table(settings.H, settings.K)[cell.algorithm]
     digits = datasets.digits()
-    train = digits.train[:settings.rows]
+    train, rows = digits.train[:settings.rows], digits.train[:settings.batch]
     begun = time.perf_counter()
     fit = refdgm.fit(algorithm, train, settings.steps, batch=settings.batch, update=updates.adam(), seed=cell.seed,
                      schedule=updates.constant_then_harmonic(settings.gamma, max(1, settings.steps // 2)))
@@ -121,37 +115,16 @@ def perform(cell, settings):
     reached = sbn_learning.exact(train, digits.test)(fit.parameters)
     return {"train_nll": -float(reached["log_p"]), "test_nll": -float(reached["test_log_p"]),
             "exclusive_kl": float(reached["exclusive_kl"]), "inclusive_kl": float(reached["inclusive_kl"]),
-            **gradient_noise(algorithm, fit, train[:settings.batch], theta_by, phi_by, cell.seed,
-                             settings.repeats),
-            "seconds": seconds}
+            **gradient_noise(algorithm, fit, rows, exact_gradients(theta_by, phi_by, fit.parameters, rows), cell.seed,
+                             settings.repeats), "seconds": seconds}
 
 
-def gradient_noise(algorithm, fit, x, theta_by, phi_by, seed, repeats):
-    """Variance of F, and the error of its mean over `repeats` draws, at what has been reached.  -> dict of numbers"""
-    parameters, memory, drawn = fit.parameters, fit.memory, {"theta": [], "phi": []}
-    for t in range(fit.steps + 1, fit.steps + 1 + repeats):
-        z, memory = algorithm.draw(parameters, memory, x, np.arange(len(x)), seed, t)
-        F = algorithm.field(parameters, z, x)
-        for part, rows in drawn.items():
-            rows.append(flat(F[part]))
-    likelihood = inclusive_gradient(parameters["theta"], parameters["phi"], x)
-    bound = elbo_gradient(parameters["theta"], parameters["phi"], x)
-    exact = {"theta": bound["theta"] if theta_by == "V-LB" else likelihood["theta"],
-             "phi": {"V-LB": bound["phi"], "IS": likelihood["phi"], "MIS": likelihood["phi"],
-                     "inclusive KL": likelihood["phi"]}.get(phi_by)}
-    numbers = {}
-    for part, rows in drawn.items():
-        rows = np.array(rows)
-        variance = float(np.sum(np.var(rows, axis=0, ddof=1)))
-        error = exact[part] and float(np.linalg.norm(rows.mean(axis=0) - flat(exact[part])))
-        numbers |= {f"{part}_variance": variance, f"{part}_error": error,
-                    f"{part}_noise": float(np.sqrt(variance / repeats))}
-    return numbers
-
-
-def flat(tree):
-    """All numbers of a tree in one vector."""
-    return np.concatenate([np.ravel(leaf) for _, leaf in trees.leaves(tree)])
+def exact_gradients(theta_by, phi_by, parameters, x):
+    """What F stands for in a cell; None where that is no sum over h.  -> {"theta": .., "phi": ..}"""
+    likelihood, bound = (g(parameters["theta"], parameters["phi"], x) for g in (inclusive_gradient, elbo_gradient))
+    return {"theta": bound["theta"] if theta_by == "V-LB" else likelihood["theta"],
+            "phi": {"V-LB": bound["phi"], "IS": likelihood["phi"], "MIS": likelihood["phi"],
+                    "inclusive KL": likelihood["phi"]}.get(phi_by)}
 
 
 # ---- the table ------------------------------------------------------------------------
