@@ -17,7 +17,7 @@ _SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chain
                "contracts", "crosscheck", "datasets", "derivation", "derivations", "diagnostics", "directed",
                "divergences", "elementary", "enumeration", "falsification", "fitting", "jit", "kernels", "learning",
                "ledger", "models", "numerics", "report", "samplers", "streams", "testing", "transition_test", "trees",
-               "undirected", "updates", "validation", "verification")
+               "undirected", "updates", "validation", "vectors", "verification")
 
 
 def __getattr__(name):

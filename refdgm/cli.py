@@ -79,6 +79,10 @@ def parser():
     sub.add_argument("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
     instances(sub)
 
+    sub = command("vectors", vectors, "write test vectors in JSON for implementations in other languages")
+    sub.add_argument("folder", metavar="DIR", help="where: schema.json, index.json and a file for each contract")
+    sub.add_argument("--contract", nargs="+", default=[], metavar="NAME", help="only these")
+
     sub = command("new", new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
 
@@ -275,6 +279,16 @@ def pages(arguments):
     _progress()
     print(f"{arguments.folder}/index.html: {made['pages']} pages, {made['formulas']} formulas, {made['lines']} lines, "
           "each with its number.")
+    return 0
+
+
+def vectors(arguments):
+    from refdgm import vectors
+    index = vectors.write(arguments.folder, arguments.contract, _progress)
+    _progress()
+    counts = {kind: sum(row[kind] for row in index["files"]) for kind in ("valid", "invalid", "acceptable")}
+    print(f"{arguments.folder}: {len(index['files'])} contracts, {counts['valid']} valid tests, {counts['invalid']} "
+          f"invalid on purpose, {counts['acceptable']} by a convention; schema.json says how to read them.")
     return 0
 
 

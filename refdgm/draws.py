@@ -180,7 +180,7 @@ def keeps(cases, draw, cdf, bins=8, reversible=True, most=MOST):
                     return _said(found, evidence, made + int(counts[0].sum()))
             made, largest = made + int(counts[0].sum()), max(largest, evidence)
         return _said({"status": "conforms"}, largest, made)
-    judge.kind, judge.cases = "keeps", cases
+    judge.kind, judge.cases, judge.draw = "keeps", cases, draw
     return judge
 
 
