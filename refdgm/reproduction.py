@@ -5,7 +5,8 @@ import os
 import sys
 import time
 
-EXPERIMENTS = ("bound_and_noise", "ignored_by_cd", "langevin_bias", "nce_error", "game_spectra", "directed_table")
+EXPERIMENTS = ("bound_and_noise", "ignored_by_cd", "langevin_bias", "nce_error", "game_spectra", "gan_ring",
+               "directed_table")
 
 
 def main(name=None, argv=None):
@@ -46,7 +47,7 @@ def make(module, folder, quick=False, seed=0, jobs=1):
     valid.count("the number of processes", jobs)
     header = {"name": module.NAME, "version": refdgm.__version__, "seed": seed, "quick": quick}
     is_table = getattr(module, "AS_LIST", False)
-    if is_table:
+    if is_table or getattr(module, "WITH_RUNS", False):
         drawing.make_folder(folder)
         journal = Path(folder) / f"{module.NAME}{'.quick' if quick else ''}.runs"
         rows = module.make(quick, seed, jobs=jobs, journal=journal, tell=tell(module.NAME))

@@ -67,7 +67,8 @@ def gradient_noise(algorithm, fit, x, exact, seed, repeats):
         for part, rows in drawn.items():
             rows.append(_flat(F[part]))
     for part, rows in drawn.items():
-        variance, mean = float(np.sum(np.var(rows, axis=0, ddof=1))), np.mean(rows, axis=0)
+        away = np.array(rows) - rows[0]                         # exactly zero where nothing is drawn
+        variance, mean = float(np.sum(np.var(away, axis=0, ddof=1))), rows[0] + np.mean(away, axis=0)
         error = None if exact[part] is None else float(np.linalg.norm(mean - _flat(exact[part])))
         numbers |= {f"{part}_variance": variance, f"{part}_error": error,
                     f"{part}_noise": float(np.sqrt(variance / repeats))}
