@@ -85,6 +85,7 @@ class Subject(NamedTuple):
     def give(self, argument, value, dtype):
         if argument.kind in (NUMBER, INTEGER):
             return value
+        value = np.array(value)         # its own: a function may change it in place
         return self.framework.put(value, "int64" if argument.kind == "index" else dtype)
 
 

@@ -10,6 +10,7 @@ import importlib.util
 import multiprocessing
 import os
 import pkgutil
+import signal
 import sys
 import time
 from functools import lru_cache
@@ -141,7 +142,6 @@ def _receive(child, pipe, seconds):
 
 
 def _ending(kind, code):
-    import signal
     if kind == "late":
         return "gave no answer in time"
     if code is not None and code < 0:
@@ -151,6 +151,7 @@ def _ending(kind, code):
 
 def _work(pipe, target, functions, framework, dtypes, seed):
     """In the process: import the target, say what it offers, and send one record for each contract."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C is for the process that reads the pipe
     os.dup2(2, 1)                       # what the user's code prints is not our output
     try:
         module = load(target)

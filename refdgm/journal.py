@@ -44,7 +44,10 @@ class Journal:
 
 
 def dumps(value, **options):
-    """JSON in which a number that is not finite is the string "inf", "-inf" or "nan" (JSON has no such numbers)."""
+    """JSON in which a number that is not finite is the string "inf", "-inf" or "nan" (JSON has no such numbers).
+
+    An array is a list of lists.
+    """
     return json.dumps(_plain(value), allow_nan=False, **options)
 
 
@@ -55,7 +58,7 @@ def _plain(value):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value
+    return _plain(value.tolist()) if hasattr(value, "tolist") else value
 
 
 def _read(path):
