@@ -27,7 +27,7 @@ from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, implicit, sbn
 from refdgm.models.random_field import potential
-from refdgm.numerics import log_softmax, weighted_sum
+from refdgm.numerics import log_softmax, sigmoid, weighted_sum
 from refdgm.samplers import independence
 from refdgm.streams import Stream, normals, stream, uniforms
 from refdgm.undirected import neural_field
@@ -45,6 +45,7 @@ class Generator(NamedTuple):
     make: Callable          # (phi, noise) -> x (C, D)
     log_q: Callable         # (phi, x) -> (C,)
     score: Callable         # (phi, x, a (C,), u (C,)) -> sum_n a_n dlog q/dphi; u_n draws a latent for x_n
+    real: bool              # x = make(phi, noise) is real, and has a slope in phi
 
 
 # ---- generators -----------------------------------------------------------------------
@@ -52,9 +53,9 @@ class Generator(NamedTuple):
 def autoregressive_generator():
     """Logistic conditionals: log q(x) is a sum of D terms (ou2018 Eq. 39)."""
     return Generator(
-        "autoregressive", lambda x, seed: {"W": onp.zeros((x.shape[1],) * 2), "b": log_odds(x)},
+        "autoregressive", lambda x, seed: {"W": onp.zeros((x.shape[1],) * 2), "b": neural_field.log_odds(x)},
         lambda phi, s, draw: uniforms(s, len(phi["b"]), draw), autoregressive.sample, autoregressive.log_prob,
-        lambda phi, x, a, u: weighted_sum(a, autoregressive.score_theta(phi, x)))
+        lambda phi, x, a, u: weighted_sum(a, autoregressive.score_theta(phi, x)), False)
 
 
 def belief_net(H=4):
@@ -63,18 +64,18 @@ def belief_net(H=4):
 
     def start(x, seed):
         W = normals(stream(seed, 1, first=2**31 + 1), x.shape[1] * H)[0].reshape(-1, H)
-        return {"a": onp.zeros(H), "W": W, "b": log_odds(x) - W.sum(axis=1) / 2}
+        return {"a": onp.zeros(H), "W": W, "b": neural_field.log_odds(x) - W.sum(axis=1) / 2}
 
     def make(phi, noise):
-        h = 1.0 * (noise[:, :H] < 1 / (1 + onp.exp(-phi["a"])))
-        return 1.0 * (noise[:, H:] < 1 / (1 + onp.exp(-(h @ phi["W"].T + phi["b"]))))
+        h = 1.0 * (noise[:, :H] < sigmoid(phi["a"]))
+        return 1.0 * (noise[:, H:] < sigmoid(h @ phi["W"].T + phi["b"]))
 
     def score(phi, x, a, u):
         up_to = onp.cumsum(sbn.posterior(phi, x), axis=1)
         h = sbn.latent_states(phi)[onp.sum(up_to[:, :-1] < u[:, None], axis=1)]
         return weighted_sum(a, sbn.score_theta(phi, x, h))
     return Generator("sigmoid belief net", start, lambda phi, s, draw: uniforms(s, H + len(phi["b"]), draw), make,
-                     sbn.log_marginal, score)
+                     sbn.log_marginal, score, False)
 
 
 def invertible():
@@ -83,13 +84,7 @@ def invertible():
     return Generator(
         "invertible", lambda x, seed: {"A": onp.diag(x.std(axis=0)), "s": onp.zeros(x.shape[1]), "m": x.mean(axis=0)},
         lambda phi, s, draw: normals(s, len(phi["m"]), draw), implicit.generate, implicit.log_density,
-        lambda phi, x, a, u: by_autograd(phi, x, a))
-
-
-def log_odds(x):
-    """Of the pixels' means, kept off 0 and 1.  (N, D) -> (D,)"""
-    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-    return onp.log(mean / (1 - mean))
+        lambda phi, x, a, u: by_autograd(phi, x, a), True)
 
 
 # ---- x from p -------------------------------------------------------------------------
@@ -122,7 +117,9 @@ class Draws(NamedTuple):
 
 def iag(J=16, generator=None, chains=100, proposals=2, number=1, sigma=None, eps=0.1):
     """The inclusive auxiliary generator learns from the field's chains, for which it proposes (ou2018 Alg. 7)."""
-    def phi_row(parameters, z, generator):
+    generator = generator or usual_generator(sigma)
+
+    def phi_row(parameters, z):
         return generator.score(parameters["phi"], z.chains, onp.full(chains, 1 / chains), z.latent)
     return _algorithm("IAG", J, generator, chains, proposals, number, sigma, eps, False, phi_row)
 
@@ -132,27 +129,34 @@ def eag(J=16, generator=None, chains=100, negative="generator", entropy="exact",
     """The exclusive auxiliary generator climbs the field; `chains` is also how many x it makes (ou2018 Eq. 36).
 
     negative  x in theta's second mean: from the "generator", Kim and Bengio's way, or from "chains" of the field
-    entropy   "exact", or the normal entropies of the "activations", which is for an invertible generator
+    entropy   "exact", or the normal entropies of the "activations", which is for reals
     """
     valid.require(negative in ("generator", "chains"), f"negative must be 'generator' or 'chains', not {negative!r}.")
     valid.require(entropy in ("exact", "activations"), f"entropy must be 'exact' or 'activations', not {entropy!r}.")
     valid.require(entropy == "exact" or sigma is not None, "activations have normal entropies where x is real.")
+    generator = generator or usual_generator(sigma)
 
-    def minus_kl(phi, theta, noise, log_q):
-        x = implicit.generate(phi, noise)
-        spread = -np.mean(log_q(phi, x)) if entropy == "exact" else np.sum(normal_entropy(np.var(x, axis=0)))
-        return np.mean(potential(theta, x) - np.sum(x**2, axis=1) / (2 * sigma**2)) + spread
+    def minus_kl(phi, theta, noise):
+        x = generator.make(phi, noise)
+        spread = -np.mean(generator.log_q(phi, x)) if entropy == "exact" else np.sum(normal_entropy(np.var(x, axis=0)))
+        return np.mean(neural_field.log_unnormalised(theta, x, sigma)) + spread
     along_path = grad(minus_kl)
 
-    def phi_row(parameters, z, generator):
+    def phi_row(parameters, z):
         theta, phi = parameters["theta"], parameters["phi"]
-        if sigma is not None:
-            return along_path(phi, theta, z.noise, generator.log_q)
+        if generator.real:
+            return along_path(phi, theta, z.noise)
         x = generator.make(phi, z.noise)
         signal = log_weights(theta, phi, x, generator, sigma)
         return generator.score(phi, x, (signal - signal.mean()) / (len(x) - 1), z.latent)
-    return _algorithm("EAG", J, generator, chains, proposals if negative == "chains" else 0,
-                      number if negative == "chains" else 0, sigma, eps, negative == "generator", phi_row)
+    moved = negative == "chains"
+    return _algorithm("EAG", J, generator, chains, proposals if moved else 0, number if moved else 0, sigma, eps,
+                      not moved, phi_row)
+
+
+def usual_generator(sigma):
+    """Autoregressive on bits, invertible on reals."""
+    return autoregressive_generator() if sigma is None else invertible()
 
 
 def _algorithm(name, J, generator, chains, proposals, number, sigma, eps, from_generator, phi_row):
@@ -161,8 +165,7 @@ def _algorithm(name, J, generator, chains, proposals, number, sigma, eps, from_g
     valid.count("number", number, 0)
     valid.require(proposals <= 1000 and number <= 500, "a step makes at most 1000 proposals and 500 moves.")
     valid.require(onp.isfinite(eps) and eps > 0, f"eps must be positive, but is {eps}.")
-    generator = generator or (autoregressive_generator() if sigma is None else invertible())
-    valid.require((generator.name == "invertible") == (sigma is not None),
+    valid.require(generator.real == (sigma is not None),
                   f"a generator of the kind {generator.name} does not make {'bits' if sigma is None else 'reals'}.")
     begin = neural_field.start(J, sigma)
 
@@ -177,11 +180,8 @@ def _algorithm(name, J, generator, chains, proposals, number, sigma, eps, from_g
         return Draws(generator.noise(parameters["phi"], s, NOISE), z, uniforms(s, 1, LATENT)[:, 0]), {"x": z}
 
     def field(parameters, z, x):
-        theta = parameters["theta"]
         model = generator.make(parameters["phi"], z.noise) if from_generator else z.chains
-        up = neural_field.summed_gradient(theta, x, onp.full(len(x), 1 / len(x)))
-        down = neural_field.summed_gradient(theta, model, onp.full(chains, 1 / chains))
-        return {"theta": {key: up[key] - down[key] for key in up}, "phi": phi_row(parameters, z, generator)}
+        return {"theta": neural_field.direction(parameters["theta"], x, model), "phi": phi_row(parameters, z)}
     return Algorithm(f"{name} ({generator.name})", first, draw, field)
 
 

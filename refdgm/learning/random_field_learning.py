@@ -19,19 +19,16 @@ from refdgm.undirected import neural_field
 CHAINS = 2**30                  # the number of the first chain
 
 
-def likelihood_direction(theta, x, negative):
-    """The data's mean of du/dtheta less `negative`.  (B, D), dict -> dict"""
-    positive = neural_field.summed_gradient(theta, x, np.full(len(x), 1 / len(x)))
-    return {name: positive[name] - negative[name] for name in positive}
-
-
 def exact_ml(J=16, sigma=None):
     """E_p[du/dtheta] by enumeration or quadrature (ou2018 Eq. 34)."""
     begin = neural_field.start(J, sigma)
+
+    def field(parameters, z, x):
+        positive = neural_field.summed_gradient(parameters["theta"], x, np.full(len(x), 1 / len(x)))
+        negative = neural_field.mean_gradient(parameters["theta"], sigma)
+        return {"theta": {name: positive[name] - negative[name] for name in positive}}
     return Algorithm("exact ML", lambda x, seed: ({"theta": begin(x, seed)}, ()),
-                     lambda parameters, memory, x, index, seed, t: ((), memory),
-                     lambda parameters, z, x: {"theta": likelihood_direction(
-                         parameters["theta"], x, neural_field.mean_gradient(parameters["theta"], sigma))})
+                     lambda parameters, memory, x, index, seed, t: ((), memory), field)
 
 
 def sml(J=16, chains=100, number=1, sigma=None, eps=0.1, tested=True):
@@ -51,12 +48,8 @@ def sml(J=16, chains=100, number=1, sigma=None, eps=0.1, tested=True):
         s = Stream(seed, CHAINS + np.arange(chains, dtype=np.uint32), t)
         z = neural_field.moves(parameters["theta"], memory["x"], sigma, eps, number, s, tested)
         return z, {"x": z}
-
-    def field(parameters, z, x):
-        theta = parameters["theta"]
-        negative = neural_field.summed_gradient(theta, z, np.full(len(z), 1 / len(z)))
-        return {"theta": likelihood_direction(theta, x, negative)}
-    return Algorithm("SML", first, draw, field)
+    return Algorithm("SML", first, draw,
+                     lambda parameters, z, x: {"theta": neural_field.direction(parameters["theta"], x, z)})
 
 
 def exact(data, test=None, sigma=None):

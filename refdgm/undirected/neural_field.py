@@ -20,7 +20,7 @@ from refdgm.numerics import all_binary, all_tuples, gaussian_log_prob, log_softm
 from refdgm.samplers import mala
 from refdgm.streams import normals, stream, uniforms
 
-REACH, NODES = 8.0, {1: 1601, 2: 201}       # of a grid on the reals: how many sigmas, and nodes a side
+REACH, NODES = 8.0, {1: 1601, 2: 161}       # of a grid on the reals: how many sigmas, and nodes a side
 
 
 def log_reference(x, sigma=None):
@@ -46,6 +46,19 @@ def summed_gradient(theta, x, a):
     return {"W": before.T @ x, "b": before.sum(axis=0), "v": a @ t, "c": a @ x}
 
 
+def direction(theta, data, model):
+    """The mean of du/dtheta over the data less that over x from the model (ou2018 Eq. 34).  (B, D), (C, D) -> dict"""
+    up = summed_gradient(theta, data, np.full(len(data), 1 / len(data)))
+    down = summed_gradient(theta, model, np.full(len(model), 1 / len(model)))
+    return {name: up[name] - down[name] for name in up}
+
+
+def log_odds(x):
+    """Of the pixels' means, kept off 0 and 1.  (N, D) -> (D,)"""
+    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
+    return np.log(mean / (1 - mean))
+
+
 def start(J, sigma=None, scale=0.3):
     """Small random W, no potential beyond the pixels' log-odds.  -> a function of (data, seed)"""
     valid.count("J", J)
@@ -53,11 +66,9 @@ def start(J, sigma=None, scale=0.3):
 
     def make(x, seed):
         D = x.shape[1]
-        c = np.zeros(D)
-        if sigma is None:
-            valid.require(np.all(np.isin(x, (0, 1))), "a random field on bits takes 0 and 1; reals need a sigma.")
-            mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-            c = np.log(mean / (1 - mean))
+        valid.require(sigma is not None or np.all(np.isin(x, (0, 1))),
+                      "a random field on bits takes 0 and 1; reals need a sigma.")
+        c = log_odds(x) if sigma is None else np.zeros(D)
         noise = scale * normals(stream(seed, 1, first=2**31), J * (D + 2))[0]
         return {"W": noise[:J * D].reshape(J, D), "b": noise[J * D:-J], "v": noise[-J:], "c": c}
     return make
