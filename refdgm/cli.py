@@ -272,8 +272,7 @@ def crosscheck(arguments):
 
 
 def pages(arguments):
-    from refdgm import verification
-    from refdgm.pages import site
+    from refdgm import site, verification
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     made = site.build(arguments.folder, seeds, arguments.jobs, _progress)
     _progress()

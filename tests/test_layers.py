@@ -4,7 +4,7 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation",), ("numerics", "trees"), ("elementary", "gradients"),
+LAYERS = [("validation", "formulas"), ("numerics", "trees", "markup", "line_code"), ("elementary", "gradients"),
           ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
@@ -12,7 +12,8 @@ LAYERS = [("validation",), ("numerics", "trees"), ("elementary", "gradients"),
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
-          ("report", "crosscheck_report", "doctor", "benchmark"), ("bench_cases", "vectors", "testing"), ("cli", "pytest_plugin"), ("__main__",)]
+          ("report", "crosscheck_report", "doctor", "benchmark", "pages"),
+          ("site", "walk", "bench_cases", "vectors", "testing"), ("cli", "pytest_plugin"), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"

@@ -1,0 +1,1 @@
+"""The site: derivations, claims and errata as pages that need no network and no script (`refdgm pages DIR`)."""
