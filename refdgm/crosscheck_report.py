@@ -41,12 +41,22 @@ def rows(record):
             break
     yield from (wrapped(name, numbers) for name, numbers in said.items())
     if record["measured"] is not None:
-        yield wrapped("off by", f"{record['measured']:.2g}, allowed {record['allowed']:.0e}{_how_many(record)}")
+        yield wrapped(*_how_far(record))
+
+
+def _how_far(record):
+    """What was measured; for draws it is the power of ten of the odds against a right function (see refdgm.draws)."""
+    measured, allowed = record["measured"], record["allowed"]
+    if not record["draws"]:
+        return "off by", f"{measured:.2g}, allowed {allowed:.0e}{_how_many(record)}"
+    if allowed == 1:
+        return "off by", f"{measured:.2g} times what chance allows"
+    return "evidence", f"10^{measured:.0f} to 1, where 10^{allowed:.0f} to 1 settles it"
 
 
 def _how_many(record):
     """How many of the numbers are others, where an array has some that are right."""
-    if not record["expected"] or not record["got"] or record["draws"] or len(record["got"]) != len(record["expected"]):
+    if not record["expected"] or not record["got"] or len(record["got"]) != len(record["expected"]):
         return ""
     pairs = [(np.asarray(e), np.asarray(g)) for e, g in zip(record["expected"], record["got"])]
     if any(e.shape != g.shape for e, g in pairs):

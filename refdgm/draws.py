@@ -93,7 +93,8 @@ def _counted(kind, cases, count, log_evidence, worst):
                 if evidence >= LIMIT:
                     found = {"status": "deviates", **worst(counts, truth), "input": parameters,
                              **named_law(contract, parameters, lambda law, counts=counts: log_evidence(counts, law))}
-                    return {**_said(found, evidence, made + int(counts.sum())), "problem": case.label}
+                    found["case"] += f", {case.label}"
+                    return _said(found, evidence, made + int(counts.sum()))
             made, most_evidence = made + int(counts.sum()), max(most_evidence, evidence)
         return _said({"status": "conforms"}, most_evidence, made)
     judge.kind, judge.cases = kind, cases

@@ -19,7 +19,7 @@ BLOCK = re.compile(r"(<!-- (output|excerpt) of: (.+?) -->\n```text\n)(.*?)(```)"
 def output(command):
     """What a refdgm command prints."""
     text = io.StringIO()
-    with contextlib.redirect_stdout(text):
+    with contextlib.redirect_stdout(text), contextlib.chdir(README.parent):
         cli.main(shlex.split(command)[1:])
     return text.getvalue()
 

@@ -20,3 +20,7 @@ def test_readme_python_runs():
     assert len(blocks) >= 2
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_readme_shows_the_file_that_it_checks():
+    assert (ROOT / "tests/example/my_code.py").read_text() in (ROOT / "README.md").read_text()
