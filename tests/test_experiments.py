@@ -101,7 +101,7 @@ def test_the_references_reach_what_they_follow():
 @pytest.mark.parametrize("seed", range(5))
 def test_an_unbiased_gradient_shows_no_error_and_a_biased_one_does(seed):
     """Where F is unbiased, |mean F - exact| is about `noise`, 0.7 to 2.1 times it on eight seeds. RWS at K = 2, held
-    against the exact gradients of the likelihood and of the inclusive KL, is off by 13 times the noise and more."""
+    against the exact gradients of the likelihood and of the inclusive KL, is off by 8 times the noise and more."""
     case = sbn.random_data_case(seed, n=6, D=5, H=3)
 
     def errors(name, theta_by, phi_by):
@@ -109,7 +109,7 @@ def test_an_unbiased_gradient_shows_no_error_and_a_biased_one_does(seed):
         parameters = {**algorithm.start(case["X"], seed)[0], "theta": case["theta"], "phi": case["phi"]}
         fit = fitting.Fit(parameters, (), {}, 0, False, False)
         exact = directed_table.exact_gradients(theta_by, phi_by, parameters, case["X"])
-        found = runs.gradient_noise(algorithm, fit, case["X"], exact, seed, 1000)
+        found = runs.gradient_noise(algorithm, fit, case["X"], exact, seed, 400)
         return [found[f"{part}_error"] / found[f"{part}_noise"] for part in ("theta", "phi")]
     assert max(errors("NVIL", "V-LB", "V-LB")) < 4 < min(errors("RWS, wake phi", "ML", "MIS"))
 
@@ -208,9 +208,12 @@ def test_every_experiment_has_a_script():
 
 
 def test_the_same_rows_give_the_same_bytes():
-    rows, header = bound_and_noise.make(quick=True), {"version": "1", "seed": 0}
-    one, two = (drawing.picture(bound_and_noise.draw, rows, header, "a", "svg") for _ in range(2))
-    assert one == two
+    def draw(figure, rows):
+        drawing.curve(figure.subplots(), rows, "x", "y", "a line")
+    rows, header = [{"x": 0, "y": 1.0}, {"x": 1, "y": None}, {"x": 2, "y": 3.0}], {"version": "1", "seed": 0}
+    for kind in ("png", "svg"):
+        one, two = (drawing.picture(draw, rows, header, "a", kind) for _ in range(2))
+        assert one == two and one != drawing.picture(draw, rows[1:], header, "a", kind)
 
 
 def test_ink_and_colours_stand_out_from_white_and_from_black():
