@@ -5,8 +5,8 @@ import os
 import sys
 import time
 
-EXPERIMENTS = ("bound_and_noise", "ignored_by_cd", "langevin_bias", "nce_error", "game_spectra", "gan_ring",
-               "directed_table")
+EXPERIMENTS = ("bound_and_noise", "ignored_by_cd", "langevin_bias", "nce_error", "game_spectra",
+               "febm_mixture", "gan_ring", "directed_table")
 
 
 def main(name=None, argv=None):
@@ -45,6 +45,8 @@ def make(module, folder, quick=False, seed=0, jobs=1):
     from refdgm import drawing
     valid.count("the seed", seed, 0)
     valid.count("the number of processes", jobs)
+    if hasattr(module, "write"):                            # files of another form
+        return module.write(folder, quick, seed)
     header = {"name": module.NAME, "version": refdgm.__version__, "seed": seed, "quick": quick}
     is_table = getattr(module, "AS_LIST", False)
     if is_table or getattr(module, "WITH_RUNS", False):
