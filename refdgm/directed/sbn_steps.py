@@ -1,0 +1,85 @@
+r"""What every algorithm for a sigmoid belief net starts from, draws, adds up and is judged by, in batches.
+
+    h_k ~ q(.|x), k = 1..K, for each row x           F_theta = sum_k a_k dlog p(x, h_k)/dtheta,  averaged over the rows
+    (x, h) ~ p, what a sleep phase dreams            F_phi   = sum_k c_k dlog q(h_k|x)/dphi,     averaged over the rows
+
+theta and phi as in refdgm.models.sbn;  x (B, D), h (B, K, H), a and c (B, K). Random numbers by address: each row of
+the data has a chain of its own, each step and each kind of draw another place. exact() says what is reached: likelihood
+and both KL divergences, summed over all 2**H states of h.
+"""
+import numpy as np
+
+from refdgm import validation as valid
+from refdgm.models import sbn
+from refdgm.numerics import log_softmax, sigmoid
+from refdgm.streams import Stream, fires, normals, stream, words
+
+PROPOSE, ACCEPT, DREAM_H, DREAM_X = 0, 1, 2, 3      # the draws of a step
+
+
+def start(H, scale=0.05):
+    """Small random weights, and the pixels' mean log-odds as b.  -> a function of (data, seed)"""
+    def make(x, seed):
+        D = x.shape[1]
+        valid.require(np.all(np.isin(x, (0, 1))), "a sigmoid belief net with Bernoulli units takes bits, 0 or 1.")
+        noise = scale * normals(stream(seed, 1, first=2**31), 2 * D * H)[0].reshape(2, D, H)
+        mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
+        return {"theta": {"a": np.zeros(H), "W": noise[0], "b": np.log(mean / (1 - mean))},
+                "phi": {"V": noise[1].T, "c": np.zeros(H)}}
+    return make
+
+
+# ---- draws ----------------------------------------------------------------------------
+
+def row_stream(index, seed, t):
+    """The stream of step t: each row of the data has numbers of its own."""
+    return Stream(seed, np.asarray(index, np.uint32), t)
+
+
+def draw_q(phi, x, K, s):
+    """K codes for each row, h_k ~ q(.|x).  (B, D) -> (B, K, H)"""
+    H = len(phi["c"])
+    logits = x @ phi["V"].T + phi["c"]
+    return fires(words(s, K * H, PROPOSE).reshape(len(x), K, H), logits[:, None, :]).astype(float)
+
+
+def draw_model(theta, s):
+    """(x, h) ~ p for each chain of the stream: what a sleep phase dreams.  -> (B, D), (B, H)"""
+    h = fires(words(s, len(theta["a"]), DREAM_H), theta["a"][None, :]).astype(float)
+    return fires(words(s, len(theta["b"]), DREAM_X), h @ theta["W"].T + theta["b"]).astype(float), h
+
+
+# ---- F --------------------------------------------------------------------------------
+
+def weighted_score_theta(theta, x, h, a):
+    """The mean over rows of sum_k a_k dlog p(x, h_k)/dtheta.  (B, D), (B, K, H), (B, K) -> dict"""
+    error_h, error_x = h - sigmoid(theta["a"]), x[:, None, :] - sigmoid(h @ theta["W"].T + theta["b"])
+    weighted = a[..., None] * error_x
+    return {"a": np.einsum("bk,bkh->h", a, error_h) / len(x), "b": weighted.sum(axis=(0, 1)) / len(x),
+            "W": weighted.reshape(-1, x.shape[1]).T @ h.reshape(-1, h.shape[2]) / len(x)}
+
+
+def weighted_score_phi(phi, x, h, c):
+    """The mean over rows of sum_k c_k dlog q(h_k|x)/dphi.  (B, D), (B, K, H), (B, K) -> dict"""
+    weighted = np.sum(c[..., None] * (h - sigmoid(x @ phi["V"].T + phi["c"])[:, None, :]), axis=1)
+    return {"V": weighted.T @ x / len(x), "c": weighted.sum(axis=0) / len(x)}
+
+
+def uniform_weights(log_w):
+    """1/K: the variational bound's theta-gradient (ou2018 Eq. 8)."""
+    return np.full(log_w.shape, 1 / log_w.shape[-1])
+
+
+# ---- what is reached, exactly ---------------------------------------------------------
+
+def exact(data, test=None):
+    """A monitor: mean log p(x), and the mean KL divergences between q(h|x) and p(h|x), by summing over all h."""
+    def look(parameters):
+        log_joint, log_q = sbn.log_joint_table(parameters["theta"], data), sbn.log_q_table(parameters["phi"], data)
+        log_posterior = log_softmax(log_joint)
+        numbers = {"log_p": np.mean(log_joint[:, 0] - log_posterior[:, 0])}
+        if test is not None and len(test):
+            numbers["test_log_p"] = np.mean(sbn.log_marginal(parameters["theta"], test))
+        return {**numbers, "exclusive_kl": np.mean(np.sum(np.exp(log_q) * (log_q - log_posterior), axis=1)),
+                "inclusive_kl": np.mean(np.sum(np.exp(log_posterior) * (log_posterior - log_q), axis=1))}
+    return look
