@@ -4,6 +4,7 @@ Everything here takes log-weights log w_k = log p(x, h_k) - log q(h_k|x) of shap
 """
 import autograd.numpy as np
 import numpy as onp
+from autograd.tracer import getval
 
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import iwae
@@ -107,11 +108,17 @@ CONTRACTS = [
                   "hold the weights constant (detach, stop_gradient), or differentiate log-mean-exp itself"),
               "weights of the loss: softmax(-log w)": Other(
                   lambda log_w: -np.mean(np.sum(softmax(-log_w) * log_w, axis=-1)), "the weights are softmax(log w)"),
+              "weights of the loss, held constant: softmax(-log w)": Other(
+                  lambda log_w: -np.mean(np.sum(getval(softmax(-log_w)) * log_w, axis=-1)),
+                  "the weights are softmax(log w)"),
               "the negative ELBO": Other(lambda log_w: -np.mean(log_w), "average weights, not log-weights"),
               "log K forgotten": Other(lambda log_w: -np.mean(log_sum_exp(log_w)), "subtract log K"),
               "summed over the batch": Other(lambda log_w: -np.sum(log_mean_exp(log_w)), "average over the batch"),
               "overflows": Other(lambda log_w: -np.mean(naive_log_mean_exp(log_w)), OVERFLOW)},
-             properties={"any order of the draws": permuted}),
+             {"a surrogate: constant softmax(log w) times loss": Other(
+                 lambda log_w: -np.mean(np.sum(getval(softmax(log_w)) * log_w, axis=-1)),
+                 "its gradient is that of the loss, its value is not: do not report it as a bound")},
+             {"any order of the draws": permuted}),
     Contract("normalized_weights", "the self-normalised importance weights w_k / sum_j w_j", "ou2018 Eq. 19", (LOG_W,),
              "(..., K): positive, with sum one", softmax, values(log_weight_cases()),
              {"uniform": Other(lambda log_w: 0 * log_w + 1 / log_w.shape[-1], "these weights give the ELBO's gradient"),
