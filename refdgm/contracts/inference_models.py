@@ -139,7 +139,7 @@ CONTRACTS = [
              "log(1 - sigmoid(V)) at h ~ p(h)", "ou2018 Eq. 12", (OF_POSTERIOR, OF_PRIOR), "(): to be minimised",
              discriminator_loss, values(logit_cases, gradients=("v_q", "v_p")),
              {"labels exchanged": Other(lambda q, p: discriminator_loss(-q, -p),
-                                        "draws from q are the ones, those from the prior the zeros: V* = log q - log p"),
+                                        "draws from q are the ones, those from the prior the zeros"),
               "to be maximised": Other(lambda q, p: -discriminator_loss(q, p), "a loss is minus the objective"),
               "log sigmoid(V) for log(1 - sigmoid(V)) at the prior": Other(
                   lambda q, p: -np.mean(log_sigmoid(q)) - np.mean(log_sigmoid(p)), "log sigmoid(-V) at h ~ p(h)"),
