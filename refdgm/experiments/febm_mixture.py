@@ -42,14 +42,16 @@ class Settings(NamedTuple):
     """Of every run."""
     rows: int = 20000
     batch: int = 1000
-    steps: int = 800            # from samples; sums take 500
+    steps: int = 800            # from samples
+    exact_steps: int = 500      # from sums
+    path_steps: int = 300
     eta: float = 0.04           # the step, in units of 1/f''(1)
     drawn: int = 20000          # for rejection
     sampled: tuple = NAMES      # the divergences learned from samples
     starts: np.ndarray = mixture_minima.STARTS
 
 
-QUICK = Settings(rows=1000, batch=100, steps=40, drawn=500, sampled=("jensen-shannon",),
+QUICK = Settings(rows=1000, batch=100, steps=40, exact_steps=400, path_steps=60, drawn=500, sampled=("jensen-shannon",),
                  starts=np.array([(1.0, np.log(1.7)), (-0.95, np.log(0.3))]))
 
 
@@ -84,7 +86,7 @@ def from_samples(name, H, data, settings, seed):
                       schedule=updates.constant_then_harmonic(gamma, max(1, steps // 2)))
 
 
-def from_sums(name, H, start=START, near=False, steps=500, every=500):
+def from_sums(name, H, start=START, near=False, steps=500, every=1000):
     """Both expectations are sums over the grid; with `near` H begins at log p.  -> Fit, with its path"""
     algorithm = febm_learning.febm(name, febm_learning.quadratic(*start), H, febm_learning.sums(-7.0, 9.0),
                                    weigh=masses, base=log_p if near else None)
@@ -102,7 +104,7 @@ def make(quick=False, seed=0):
     exact_H = critic.linear_critic(data[::max(1, len(data) // 1000)])
     rows, curves = [], []
     for name in NAMES:
-        found = {"learned": gaussian_of(from_sums(name, exact_H))}
+        found = {"learned": gaussian_of(from_sums(name, exact_H, steps=settings.exact_steps))}
         if name in settings.sampled:
             fit = from_samples(name, H, data, settings, seed)
             found["sampled"] = gaussian_of(fit)
@@ -112,7 +114,7 @@ def make(quick=False, seed=0):
                 curves += rejected(fit, H, settings.drawn, seed)
         rows.append(table_row(name, found, settings.starts))
     for name, start, near in PATHS[:2] if quick else PATHS:
-        history = from_sums(name, exact_H, start, near, 300, 5).history
+        history = from_sums(name, exact_H, start, near, settings.path_steps, 5).history
         curves += [{"panel": "path", "divergence": name, "start": str(start), "step": int(t), "mu": mu, "sigma": sigma}
                    for t, mu, sigma in zip(history["step"], history["mu"], history["sigma"])]
     return drawing.plain(rows + curves)
