@@ -16,7 +16,7 @@ import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
-from refdgm.numerics import all_binary, log_softmax, log_sum_exp, softplus
+from refdgm.numerics import all_binary, entropy, log_softmax, log_sum_exp, sigmoid, softplus
 
 
 def energy(theta, v, h1, h2):
@@ -52,6 +52,40 @@ def middle_free_energy(theta, h1):
              + np.sum(softplus(top_logits(theta, h1)), axis=-1))
 
 
+def as_rbm(theta):
+    """The RBM whose visible layer is (v, h2), W1 upon W2', and whose hidden layer is h1: the same law.  -> dict"""
+    return {"w": np.concatenate([theta["W1"], theta["W2"].T]), "b": np.concatenate([theta["b"], theta["c2"]]),
+            "c": theta["c1"]}
+
+
+def mean_statistics(theta, weights, v, h1, h2):
+    """sum_n weights_n times the gradient of -E, that is v_n h1_n', h1_n h2_n', v_n, h1_n and h2_n.
+
+    (N,), (N, D), (N, H), (N, G) -> dict of (*leaf)
+    """
+    weighted = weights[:, None] * h1
+    return {"W1": np.dot(v.T, weighted), "W2": np.dot(weighted.T, h2), "b": np.dot(weights, v),
+            "c1": np.sum(weighted, axis=0), "c2": np.dot(weights, h2)}
+
+
+def mean_field(theta, v, rounds):
+    """Means of q(h1) q(h2), units independent, that climb the bound on log p(v), one layer after the other.
+
+    mu1 = sigmoid(W1'v + W2 mu2 + c1),  mu2 = sigmoid(W2'mu1 + c2), from mu2 = 1/2.  (..., D) -> (..., H), (..., G)
+    """
+    mu2 = np.full((*np.shape(v)[:-1], len(theta["c2"])), 0.5)
+    for _ in range(rounds):
+        mu1 = sigmoid(middle_logits(theta, v, mu2))
+        mu2 = sigmoid(top_logits(theta, mu1))
+    return mu1, mu2
+
+
+def bound(theta, v, mu1, mu2, log_z=None):
+    """E_q[-E] + H[q] - log Z <= log p(v) for independent units of means mu1 and mu2.  (..., D), ... -> (...)"""
+    spread = sum(np.sum(entropy(np.stack([mu, 1 - mu], axis=-1)), axis=-1) for mu in (mu1, mu2))
+    return spread - energy(theta, v, mu1, mu2) - (log_partition(theta) if log_z is None else log_z)
+
+
 # ---- exact, by enumeration ------------------------------------------------------------
 
 def outer_states(theta):
@@ -76,10 +110,11 @@ def log_outer_table(theta):
     return log_softmax(-outer_free_energy(theta, *outer_states(theta)))
 
 
-def log_marginal(theta, v):
-    """log p(v), a sum over h2.  (..., D) -> (...)"""
+def log_marginal(theta, v, log_z=None):
+    """log p(v), a sum over h2; log Z is summed if it is not given.  (..., D) -> (...)"""
     top = all_binary(len(theta["c2"]))
-    return log_sum_exp(-outer_free_energy(theta, np.expand_dims(v, -2), top)) - log_partition(theta)
+    log_z = log_partition(theta) if log_z is None else log_z
+    return log_sum_exp(-outer_free_energy(theta, np.expand_dims(v, -2), top)) - log_z
 
 
 def random_theta(rng, D, H, G, scale=1.0):

@@ -13,8 +13,8 @@ from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals
-from refdgm.numerics import (all_binary, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softmax, softplus,
-                             weighted_sum)
+from refdgm.numerics import all_binary, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softmax, softplus
+from refdgm.streams import normals, stream
 
 
 def energy(theta, x, z):
@@ -81,20 +81,22 @@ def grad_log_z(theta, x):
     return _statistics(theta, x, sigmoid(hidden_logits(theta, x)))
 
 
-def mean_statistics(theta, weights):
-    """sum_x weights(x) grad log Z_x for a law, or a difference of laws, over every x.  (2**D,) -> dict of (*leaf)"""
-    return weighted_sum(weights, grad_log_z(theta, all_binary(theta["w"].shape[0])))
+def mean_statistics(theta, weights, x=None):
+    """sum_n weights_n grad log Z_{x_n} for rows x, or for a law, or a difference of laws, over every x.
+
+    (N,), (N, D) or (2**D,) -> dict of (*leaf)
+    """
+    x = all_binary(theta["w"].shape[0]) if x is None else x
+    return _weighted_statistics(theta, weights, x, sigmoid(hidden_logits(theta, x)))
 
 
 def model_mean(theta):
     """E_p[x z'], E_p[x], E_p[z] under the model: the gradient of log Z.  -> dict of (*leaf)"""
     D, H = np.shape(theta["w"])
     if D <= H:
-        x = all_binary(D)
-        return weighted_sum(softmax(-free_energy(theta, x)), grad_log_z(theta, x))
+        return mean_statistics(theta, softmax(-free_energy(theta, all_binary(D))))
     z = all_binary(H)
-    return weighted_sum(softmax(-hidden_free_energy(theta, z)),
-                        _statistics(theta, sigmoid(visible_logits(theta, z)), z))
+    return _weighted_statistics(theta, softmax(-hidden_free_energy(theta, z)), sigmoid(visible_logits(theta, z)), z)
 
 
 def score(theta, x):
@@ -120,6 +122,13 @@ def _statistics(theta, x, z, b=1.0, c=1.0):
     return {name: leaves[name] for name in theta}
 
 
+def _weighted_statistics(theta, weights, x, z):
+    """sum_n weights_n times x_n z_n', x_n and z_n, by one product of matrices."""
+    weighted = np.reshape(weights, (-1, 1)) * z
+    leaves = {"w": np.dot(x.T, weighted), "b": np.dot(weights, x), "c": np.sum(weighted, axis=0)}
+    return {name: leaves[name] for name in theta}
+
+
 def _bias(theta, name):
     return theta[name] if name in theta else 0.0
 
@@ -130,6 +139,15 @@ def random_theta(rng, D, H, biases=True, scale=1.0):
     """Weights of a few units: large enough to be far from independence, small enough for the chain to mix."""
     theta = {"w": scale * rng.normal(size=(D, H))}
     return {**theta, "b": rng.normal(size=D), "c": rng.normal(size=H)} if biases else theta
+
+
+def start(x, H, seed, scale=0.1):
+    """Small random weights, and as b the mean log-odds of the rows x (N, D): where learning starts.  -> theta"""
+    valid.count("H", H)
+    valid.require(onp.all(onp.isin(x, (0, 1))), "a Boltzmann machine of Bernoulli units takes bits, 0 or 1.")
+    mean = (onp.sum(x, axis=0) + 0.5) / (len(x) + 1.0)
+    w = scale * normals(stream(seed, 1, first=2**31), x.shape[1] * H)[0].reshape(-1, H)
+    return {"w": w, "b": onp.log(mean / (1 - mean)), "c": onp.zeros(H)}
 
 
 def random_case(seed, D=3, H=2):
