@@ -13,7 +13,7 @@ r"""Learning a deep Boltzmann machine of two hidden layers (Salakhutdinov and Hi
                    of samplers/dbm_gibbs.py a turn, compiled (stochastic maximum likelihood)
 
 In every state h1 is replaced by its mean given both its neighbours. Chain n makes at step t of the learning its steps
-(t - 1) k, ..., tk - 1, numbered from CHAIN on; a row's code has the stream of the row.
+(t - 1) k + 1, ..., tk, numbered from CHAIN on; a row's code has the stream of the row.
 
 parameters = {"theta": {"W1": (D, H), "W2": (H, G), "b": (D,), "c1": (H,), "c2": (G,)}} as in refdgm.models.dbm.
 """
