@@ -133,12 +133,12 @@ def test_the_mean_weight_is_the_likelihood(family):
 
 # ---- what is reached ------------------------------------------------------------------
 
-def principal_components(make, seed=0):
+def principal_components(make, seed=0, steps=700):
     """How far below the exact maximum likelihood and below its own likelihood a fit ends."""
     x = plane(seed)
     decoder, posterior = vae_learning.principal_components(2), inference_models.diagonal(2, 0)
-    fit = refdgm.fit(make(decoder, posterior), x, 700, schedule=updates.constant_then_harmonic(0.03, 150),
-                     update=SLOWLY, seed=seed, every=700, monitor=vae_learning.exact(decoder, posterior, x, nodes=3))
+    fit = refdgm.fit(make(decoder, posterior), x, steps, schedule=updates.constant_then_harmonic(0.03, 150),
+                     update=SLOWLY, seed=seed, every=steps, monitor=vae_learning.exact(decoder, posterior, x, nodes=3))
     return best_principal_components(x, 2) - last(fit)["log_p"], last(fit)["gap"]
 
 
@@ -164,8 +164,9 @@ def test_at_the_maximum_likelihood_the_bound_is_tight_and_its_gradient_vanishes(
 
 
 def test_a_vae_without_the_entropy_of_q_does_not():
-    below, gap = principal_components(lambda decoder, posterior: vae_learning.vae(decoder, no_jacobian(posterior)))
-    assert below > 0.02 or gap > 0.06
+    below, gap = principal_components(lambda decoder, posterior: vae_learning.vae(decoder, no_jacobian(posterior)),
+                                      steps=300)
+    assert below > 0.02 and gap > 0.06
 
 
 THETA = {"W": onp.array([[1.0, 0.8], [0.3, 0.9], [-0.6, 0.2]]), "b": onp.array([0.5, -0.3, 0.1]),
@@ -231,7 +232,8 @@ def test_the_bound_costs_a_vae_likelihood():
 
 def test_iwae_comes_within_0_02_of_the_exact_maximum_likelihood_and_not_with_uniform_weights():
     assert 0 < bits(lambda *parts: vae_learning.vae(*parts, K=20))[0] < 0.02        # seeds 0-4: at most 0.0125
-    assert bits(lambda *parts: vae_learning.vae(*parts, K=4, weights=lambda log_w: 0 * log_w + 1 / 4))[0] > 0.03
+    uniform = bits(lambda *parts: vae_learning.vae(*parts, K=4, weights=lambda log_w: 0 * log_w + 1 / 4), steps=200)
+    assert uniform[0] > 0.03
 
 
 # ---- AVB ------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ def test_avb_reaches_the_exact_maximum_likelihood_without_the_density_of_q():
 
 
 def test_avb_with_a_discriminator_that_does_not_learn_does_not():
-    below, gap = adversarial(change=lambda F: {**F, "psi": trees.tree_map(onp.zeros_like, F["psi"])}, steps=200)
+    below, gap = adversarial(change=lambda F: {**F, "psi": trees.tree_map(onp.zeros_like, F["psi"])}, steps=100)
     assert gap > 0.05
 
 
