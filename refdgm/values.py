@@ -10,6 +10,8 @@ import numpy as np
 from refdgm.contract import Case, raised, rounded, truth
 
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "bfloat16": 6e-2}    # of the scale: sums of up to 100 rounded terms
+COARSE = TOLERANCE["float32"]
+ROUGH = "it is right to float32's precision only: a number in it is float32, or an epsilon is added somewhere"
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-9}
 
 
@@ -87,7 +89,7 @@ def scale(contract, arguments, expected, dtype, wrt):
     rng, kinds = np.random.default_rng(0), {a.name: a.kind for a in contract.arguments}
     largest, moved = _largest(expected), 0.0
     for _ in range(2):
-        near = {name: value * (1 + EPSILON[dtype] * rng.choice([-1.0, 1.0], np.shape(value)))
+        near = {name: value * (1 + EPSILON[dtype] * rng.normal(size=np.shape(value)))
                 if kinds[name] in ("real", "table") else value for name, value in arguments.items()}
         with np.errstate(invalid="ignore"):         # infinities that are the same in both
             off = [n - e for n, e in zip(truth(contract.reference, contract, near, wrt), expected)]
@@ -138,11 +140,15 @@ def diagnose(contract, subject, trials, shown):
     """The known mistake or convention that a deviating function is; else what is constant about it, or broken."""
     ordinary = [t for t in trials if not t.case.hard]
     evidence = ordinary if any(t.fails for t in ordinary) else trials
-    for kind, others in (("convention", contract.conventions), ("mistake", contract.mistakes)):
-        for name, other in others.items():
-            if all(agrees(other.function, contract, t) for t in evidence):
-                return {"matches": name, "advice": other.advice,
-                        **({"status": "conforms", "problem": "", "case": ""} if kind == "convention" else {})}
+    for least in (0.0, COARSE):
+        for kind, others in (("convention", contract.conventions), ("mistake", contract.mistakes)):
+            for name, other in others.items():
+                if all(agrees(other.function, contract, t, least) for t in evidence):
+                    conforms = kind == "convention" and not least
+                    return {"matches": name, "advice": f"{other.advice}; besides, {ROUGH}" if least else other.advice,
+                            **({"status": "conforms", "problem": "", "case": ""} if conforms else {})}
+        if all(t.error <= max(COARSE, TOLERANCE[t.dtype]) for t in evidence):
+            return {"advice": ROUGH}
     if evidence is not ordinary:
         return {"advice": f"it is right on ordinary input; it fails at: "
                           f"{', '.join(dict.fromkeys(t.case.label for t in trials if t.fails))}"}
@@ -158,25 +164,25 @@ def diagnose(contract, subject, trials, shown):
     return {"broken": broken, "advice": f"broken: {'; '.join(broken)}" if broken else ""}
 
 
-def agrees(function, contract, trial):
+def agrees(function, contract, trial, least=0.0):
     """Whether a known mistake gives what was got; where both fail (NaN, infinity, another shape), that agrees, too.
 
     It is computed in float64, and at an extreme in float32 as well: a mistake that overflows does so where its dtype
-    does.
+    does. A tolerance below `least` is not asked for.
     """
     dtypes = ("float64", "float32") if trial.case.hard and trial.dtype != "float64" else ("float64",)
-    return any(_gives(function, contract, trial, dtype) for dtype in dtypes)
+    return any(_gives(function, contract, trial, dtype, least) for dtype in dtypes)
 
 
-def _gives(function, contract, trial, dtype):
+def _gives(function, contract, trial, dtype, least):
     try:
         other = truth(function, contract, trial.arguments, trial.wrt, dtype)
     except Exception:
         return trial.got is None
     if trial.got is None or [np.shape(g) for g in trial.got] != [np.shape(o) for o in other]:
         return False
-    tolerance = 3 * TOLERANCE[trial.dtype] * trial.scale
-    return all(np.allclose(g, o, rtol=3 * TOLERANCE[trial.dtype], atol=tolerance, equal_nan=True)
+    tolerance = 3 * max(TOLERANCE[trial.dtype], least)
+    return all(np.allclose(g, o, rtol=tolerance, atol=tolerance * trial.scale, equal_nan=True)
                for g, o in zip(trial.got, other))
 
 

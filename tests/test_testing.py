@@ -43,6 +43,7 @@ def test_an_unknown_mistake_says_how_many_numbers_differ():
 
 def test_a_small_error_is_printed_with_all_its_digits():
     said = fails("iwae_bound", lambda log_w: log_mean_exp(log_w) * (1 + 1e-8 * log_w[..., 0]))
+    assert "right to float32's precision only" in said
     expected, got = (line.split()[1] for line in said.splitlines() if line.split()[0] in ("expected", "got"))
     assert expected != got and float(got) == pytest.approx(float(expected), rel=1e-6)
 
