@@ -50,19 +50,25 @@ def bernoulli_log_prob(x, logits):
     """As numerics.bernoulli_log_prob, within 2e-16 (1e-7) a unit and 1 + |l|.  (..., D), (..., D) -> (...)"""
     if not _once((logits,), (x,)):
         return numerics.bernoulli_log_prob(x, logits)
+    value, residual = log_prob_and_residual(x, getval(logits))
+    if onp.shape(getval(logits)) != residual.shape:
+        logits = logits + onp.zeros_like(residual)
+    return _with_residual(logits, value, residual)
+
+
+def log_prob_and_residual(x, logits):
+    """The log-probability and x - sigmoid(l), of arrays, for who differentiates by hand.  -> (...), (..., D)"""
     D = onp.shape(x)[-1:]
-    valid.require(D and D == onp.shape(getval(logits))[-1:], "x and the logits need the same last axis, but have the "
-                  f"shapes {onp.shape(x)} and {onp.shape(getval(logits))}.")
-    shape = onp.broadcast_shapes(onp.shape(x), onp.shape(getval(logits)))
-    if onp.shape(getval(logits)) != shape:
-        logits = logits + onp.zeros(shape, getval(logits).dtype)
-    residual = onp.array(getval(logits), order="C")
+    valid.require(D and D == onp.shape(logits)[-1:], "x and the logits need the same last axis, but have the shapes "
+                  f"{onp.shape(x)} and {onp.shape(logits)}.")
+    shape = onp.broadcast_shapes(onp.shape(x), onp.shape(logits))
+    residual = onp.array(onp.broadcast_to(logits, shape), order="C")
     x = onp.asarray(x, residual.dtype)
     if x.shape != shape[:-2] + (1,) + D:                    # else each row of x stands for all along the axis before
         x = onp.broadcast_to(x, shape)
     value = _pass(onp.ascontiguousarray(x.reshape((-1,) + D)), residual.reshape((-1,) + D),
                   onp.zeros(D, residual.dtype))
-    return _with_residual(logits, value.reshape(shape[:-1]), residual)
+    return value.reshape(shape[:-1]), residual
 
 
 @primitive

@@ -62,6 +62,16 @@ def best():
     return max((maximum(log_likelihood, start) for start in starts), key=lambda found: found[0])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_and_residuals_of_one_pass_are_the_models(seed):
+    rng = onp.random.default_rng(seed)
+    case, x, h = sbn.random_case(seed, H=3), rng.integers(0, 2, (4, 3)), rng.integers(0, 2, (4, 5, 3))
+    log_w, error = L.log_weights(case["theta"], case["phi"], x, h)
+    assert onp.allclose(log_w, sbn.log_weights(case["theta"], case["phi"], x[:, None, :], h), rtol=0, atol=1e-13)
+    mean = 1 / (1 + onp.exp(-h @ case["theta"]["W"].T - case["theta"]["b"]))
+    assert onp.allclose(error, x[:, None, :] - mean, rtol=0, atol=1e-15)
+
+
 def test_jsa_and_rws_reach_the_maximum_likelihood(best):
     for algorithm in (L.jsa(5, H), L.rws(20, H)):
         assert best[0] - CLOSE < log_likelihood(learned(algorithm)) < best[0] + 1e-6, algorithm.name
@@ -72,7 +82,7 @@ def test_wrong_weights_do_not(best, monkeypatch):
         m.setattr(L, "softmax", lambda log_w: L.uniform_weights(log_w))
         assert log_likelihood(learned(L.rws(20, H), 400)) < best[0] - CLOSE
     with monkeypatch.context() as m:                    # MIS without the proposal: its law is p(h|x) q(h|x)
-        m.setattr(L.sbn, "log_weights", lambda theta, phi, x, h: sbn.log_joint(theta, x, h))
+        m.setattr(L, "log_weights", lambda theta, phi, x, h: (sbn.log_joint(theta, x[:, None, :], h), None))
         assert log_likelihood(learned(L.jsa(5, H), 600)) < best[0] - CLOSE
 
 

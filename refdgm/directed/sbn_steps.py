@@ -10,6 +10,7 @@ and both KL divergences, summed over all 2**H states of h.
 import numpy as np
 
 from refdgm import validation as valid
+from refdgm.fused import bernoulli_log_prob, log_prob_and_residual
 from refdgm.models import sbn
 from refdgm.numerics import log_softmax, sigmoid
 from refdgm.streams import Stream, fires, normals, stream, words
@@ -49,11 +50,23 @@ def draw_model(theta, s):
     return fires(words(s, len(theta["b"]), DREAM_X), h @ theta["W"].T + theta["b"]).astype(float), h
 
 
-# ---- F --------------------------------------------------------------------------------
+# ---- weights and F --------------------------------------------------------------------
 
-def weighted_score_theta(theta, x, h, a):
-    """The mean over rows of sum_k a_k dlog p(x, h_k)/dtheta.  (B, D), (B, K, H), (B, K) -> dict"""
-    error_h, error_x = h - sigmoid(theta["a"]), x[:, None, :] - sigmoid(h @ theta["W"].T + theta["b"])
+def log_weights(theta, phi, x, h):
+    """log w_k as sbn.log_weights, and x - sigmoid(W h_k + b), which the score needs too, in one compiled pass.
+
+    (B, D), (B, K, H) -> (B, K), (B, K, D)
+    """
+    log_p, error = log_prob_and_residual(x[:, None, :], h @ theta["W"].T + theta["b"])
+    log_prior, log_q = bernoulli_log_prob(h, theta["a"]), bernoulli_log_prob(h, (x @ phi["V"].T + phi["c"])[:, None, :])
+    return log_prior + log_p - log_q, error
+
+
+def weighted_score_theta(theta, x, h, a, error_x=None):
+    """The mean over rows of sum_k a_k dlog p(x, h_k)/dtheta.  (B, D), (B, K, H), (B, K), (B, K, D) -> dict"""
+    error_h = h - sigmoid(theta["a"])
+    if error_x is None:
+        _, error_x = log_prob_and_residual(x[:, None, :], h @ theta["W"].T + theta["b"])
     weighted = a[..., None] * error_x
     return {"a": np.einsum("bk,bkh->h", a, error_h) / len(x), "b": weighted.sum(axis=(0, 1)) / len(x),
             "W": weighted.reshape(-1, x.shape[1]).T @ h.reshape(-1, h.shape[2]) / len(x)}

@@ -19,11 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refdgm import validation as valid
-from refdgm.directed.sbn_steps import (ACCEPT, draw_model, draw_q, exact, row_stream, start, uniform_weights,
-                                        weighted_score_phi, weighted_score_theta)
+from refdgm.directed.sbn_steps import (ACCEPT, draw_model, draw_q, exact, log_weights, row_stream, start,
+                                        uniform_weights, weighted_score_phi, weighted_score_theta)
 from refdgm.directed.vimco import coefficients as vimco_coefficients
 from refdgm.fitting import Algorithm
-from refdgm.models import sbn
 from refdgm.numerics import softmax
 from refdgm.streams import uniforms
 
@@ -44,8 +43,8 @@ def _algorithm(name, K, H, theta_weights, phi_weights=None, sleep=0.0):
 
     def field(parameters, z, x):
         theta, phi = parameters["theta"], parameters["phi"]
-        log_w = sbn.log_weights(theta, phi, x[:, None, :], z.h)
-        F = {"theta": weighted_score_theta(theta, x, z.h, theta_weights(log_w))}
+        log_w, error = log_weights(theta, phi, x, z.h)
+        F = {"theta": weighted_score_theta(theta, x, z.h, theta_weights(log_w), error)}
         F["phi"] = weighted_score_phi(phi, x, z.h, phi_weights(log_w)) if phi_weights else None
         if sleep:
             dreamt = weighted_score_phi(phi, z.dream[0], z.dream[1][:, None, :], np.ones((len(x), 1)))
@@ -89,10 +88,10 @@ def nvil(K=1, H=8, decay=0.9):
 
     def field(parameters, z, x):
         theta, phi, psi = parameters["theta"], parameters["phi"], parameters["psi"]
-        log_w = sbn.log_weights(theta, phi, x[:, None, :], z.h)
+        log_w, error = log_weights(theta, phi, x, z.h)
         signal = log_w - (x @ psi["u"] + psi["v"])[:, None]
         residual = signal.mean(axis=1)                          # the baseline descends the square of what it leaves
-        return {"theta": weighted_score_theta(theta, x, z.h, uniform_weights(log_w)),
+        return {"theta": weighted_score_theta(theta, x, z.h, uniform_weights(log_w), error),
                 "phi": weighted_score_phi(phi, x, z.h, signal / K),
                 "psi": {"u": residual @ x / len(x), "v": residual.mean()}}
     return Algorithm("NVIL", begin, base.draw, field)
@@ -113,10 +112,9 @@ def jsa(K=5, H=8):
     def draw(parameters, memory, x, index, seed, t):
         s, theta, phi = row_stream(index, seed, t), parameters["theta"], parameters["phi"]
         proposals = draw_q(phi, x, K, s)
-        log_w = sbn.log_weights(theta, phi, x[:, None, :], proposals)
-        log_u = np.log(uniforms(s, K, ACCEPT))
-        h, log_w_old = memory["codes"][index], None
-        log_w_old = sbn.log_weights(theta, phi, x, h)
+        log_u, h = np.log(uniforms(s, K, ACCEPT)), memory["codes"][index]
+        log_w, _ = log_weights(theta, phi, x, np.concatenate([h[:, None, :], proposals], axis=1))
+        log_w_old, log_w = log_w[:, 0], log_w[:, 1:]
         path = np.empty_like(proposals)
         for k in range(K):
             accepted = log_u[:, k] < log_w[:, k] - log_w_old
