@@ -42,13 +42,22 @@ def _finished(cells, perform, jobs):
             yield cell, perform(cell)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
         futures = {pool.submit(perform, cell): cell for cell in cells}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent():
+    """A process of the pool ends when the one that began it has been killed, and not when its queue is empty."""
+    import os
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+    from threading import Thread
+    Thread(target=lambda: (wait([parent_process().sentinel]), os._exit(1)), daemon=True).start()
 
 
 def gradient_noise(algorithm, fit, x, exact, seed, repeats):
