@@ -81,10 +81,11 @@ def attempt(contract, subject, case, dtype, wrt):
 
 
 def scale(contract, arguments, expected, dtype, wrt):
-    """What an error is relative to: the largest result, or what rounding the arguments alone may do to the results.
+    """What an error is relative to: the largest result, what rounding the arguments alone may do to it, or one.
 
     The second is measured: the reference moves by s when its real arguments move by the relative precision of dtype,
-    and an error of 30 s, as of an algorithm that is backward stable over some tens of operations, is allowed.
+    and an error of 30 s, as of an algorithm that is backward stable over some tens of operations, is allowed. The
+    third is for a small result of terms of order one that cancel: nats, logits and probabilities.
     """
     rng, kinds = np.random.default_rng(0), {a.name: a.kind for a in contract.arguments}
     largest, moved = _largest(expected), 0.0
@@ -94,7 +95,7 @@ def scale(contract, arguments, expected, dtype, wrt):
         with np.errstate(invalid="ignore"):         # infinities that are the same in both
             off = [n - e for n, e in zip(truth(contract.reference, contract, near, wrt), expected)]
         moved = max(moved, _largest(off))
-    return max(largest, 30 * moved / TOLERANCE[dtype]) or 1.0
+    return max(largest, 30 * moved / TOLERANCE[dtype], 1.0)
 
 
 def _largest(arrays):
@@ -105,7 +106,7 @@ def _largest(arrays):
 def distance(got, expected, scale):
     """max |got - expected| / scale, and in words what is wrong besides.  -> (float, str)"""
     if len(got) != len(expected):
-        return np.inf, f"returns {len(got)} arrays where {len(expected)} are due"
+        return np.inf, f"returns {len(got)} arrays (of a tuple or list) where {len(expected)} should be"
     for g, e in zip(got, expected):
         if np.shape(g) != np.shape(e):
             return np.inf, f"returns the shape {np.shape(g)} where {np.shape(e)} is due"
