@@ -70,17 +70,28 @@ class Subject(NamedTuple):
         else:
             names = [a.name for a in contract.arguments]
             result = self.framework.gradient(self.function, given, names.index(wrt))
-        parts = [self.framework.take(part) for part in frameworks.leaves(result)]
+        parts = [self.take(part) for part in frameworks.leaves(result)]
         return [array for array, _ in parts], [dtype for _, dtype in parts]
 
     def outcome(self, given):
         """The array that the function returns for these arguments; raises Failed where it raises."""
         try:
-            return self.framework.take(self.function(*given))[0]
-        except NotImplementedError:
+            return self.take(self.function(*given))[0]
+        except (NotImplementedError, Failed):
             raise
         except Exception as failure:
             raise Failed(raised(failure)) from failure
+
+    def take(self, part):
+        """A part of a result as (array in float64, name of its dtype)."""
+        try:
+            array, dtype = self.framework.take(part)
+        except Exception:
+            array, dtype = None, ""
+        if array is None or array.dtype.kind not in "fiub" or dtype.startswith("complex"):
+            raise Failed(f"returns {dtype if dtype.startswith('complex') else type(part).__name__} where real numbers "
+                         "are due")
+        return array, dtype
 
     def give(self, argument, value, dtype):
         if argument.kind in (NUMBER, INTEGER):
@@ -105,6 +116,8 @@ def examine(contract, function, framework="numpy", dtypes=("float64", "float32")
 
 def raised(failure):
     """An exception in one line."""
+    if isinstance(failure, Failed):
+        return str(failure)
     first = next(iter(str(failure).strip().split("\n")), "")
     return f"raises {type(failure).__name__}: {first or '(no message)'}"
 

@@ -92,7 +92,9 @@ def _torch():
         return torch.from_numpy(array).to(getattr(torch, dtype)).reshape(np.shape(array))
 
     def take(tensor):
-        tensor = torch.as_tensor(tensor).detach().cpu()
+        if not isinstance(tensor, torch.Tensor):
+            tensor = torch.as_tensor(np.asarray(tensor))        # of a Python number torch would make a float32
+        tensor = tensor.detach().cpu()
         return tensor.to(torch.float64).numpy(), str(tensor.dtype).removeprefix("torch.")
 
     def gradient(function, arguments, i):

@@ -116,6 +116,23 @@ def test_nothing_that_a_module_does_ends_the_run(capfd):
     assert records["vimco_coefficients"]["got"] and records["vimco_coefficients"]["input"]
 
 
+@pytest.mark.parametrize("result, status, problem", [
+    ("None", "error", "returns NoneType where real numbers are due"),
+    ("'text'", "error", "returns str where real numbers are due"),
+    ("bound(log_w) + 0j", "error", "returns complex128 where real numbers are due"),
+    ("(bound(log_w), 1.0)", "deviates", "returns 2 arrays"),
+    ("bound(log_w).tolist() if log_w.ndim == 1 else bound(log_w)", "conforms", ""),
+    ("[bound(log_w)]", "conforms", ""),
+    ("np.float16(bound(log_w))", "deviates", "returns float16 for float64 arguments"),
+])
+def test_what_a_function_returns(capsys, result, status, problem):
+    write(RIGHT + f"\n\ndef iwae_bound(log_w):\n    return {result}\n")
+    call(capsys, "mine.py", "--json", "r.json")
+    record, = json.loads(Path("r.json").read_text())["contracts"]
+    assert record["status"] == status and record["problem"].startswith(problem) and bool(problem) == bool(
+        record["problem"])
+
+
 def test_a_function_by_another_name(capsys):
     write(RIGHT)
     status, out, err = call(capsys, "mine.py", "--contract", "iwae_bound=bound")
