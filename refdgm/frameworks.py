@@ -88,8 +88,7 @@ def _torch():
     import torch
 
     def put(array, dtype):
-        array = np.ascontiguousarray(array)
-        return torch.from_numpy(array).to(getattr(torch, dtype)).reshape(np.shape(array))
+        return torch.from_numpy(np.ascontiguousarray(array)).to(getattr(torch, dtype)).reshape(np.shape(array))
 
     def take(tensor):
         if not isinstance(tensor, torch.Tensor):

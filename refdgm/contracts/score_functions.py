@@ -89,7 +89,7 @@ def net_cases(seed):
         shapes = {"a": (H,), "W": (D, H), "b": (D,), "V": (H, D), "c": (H,)}
         yield Case(f"N = {N}, D = {D}, H = {H}", {
             "x": rng.integers(0, 2, (N, D)), "h": rng.integers(0, 2, (N, H)),
-            **{name: rng.normal(size=shape) for name, shape in shapes.items()}})
+            **{name: rng.normal(size=shape) / 2 for name, shape in shapes.items()}})
 
 
 def for_net(estimate):
