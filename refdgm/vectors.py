@@ -67,7 +67,7 @@ def _of_values(item):
 
 
 def _wrong_values(item, trials, wrt):
-    """What each mistake and convention gives, on the smallest inputs where it differs in every dtype."""
+    """What each mistake and convention gives, on small inputs and in the dtypes where it is not the right output."""
     for result, others in (("invalid", item.mistakes), ("acceptable", item.conventions)):
         for name, other in others.items():
             shown = []
@@ -76,10 +76,11 @@ def _wrong_values(item, trials, wrt):
                     wrong = truth(other.function, item, arguments, wrt)
                 except Exception:
                     continue                    # it fails there: no output to state
-                limit = max(allowed.values())
-                if len(wrong) == len(expected) and values.distance(wrong, expected, limit)[0] > 2:
-                    shown.append(_test(item, result, case, arguments, wrong, [name], allowed=allowed))
-            yield from sorted(shown, key=lambda test: (test["hard"], _size(test)))[:SHOWN]
+                off = values.distance(wrong, expected, 1.0)[0]
+                seen = {dtype: error for dtype, error in allowed.items() if off > 2 * error}
+                if seen:
+                    shown.append(_test(item, result, case, arguments, wrong, [name], allowed=seen))
+            yield from sorted(shown, key=lambda test: (test["hard"], -len(test["allowed"]), _size(test)))[:SHOWN]
 
 
 # ---- what is random -----------------------------------------------------------------------
