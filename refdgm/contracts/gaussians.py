@@ -173,6 +173,8 @@ CONTRACTS = [
              {"log sigma taken for log sigma^2": Other(lambda m, lv: kl(m, 2 * lv), FOR_LOG_SD),
               "log sigma taken for log sigma^2 in exp alone": Other(
                   lambda m, lv: kl(m, lv) + 0.5 * np.sum(np.exp(2 * lv) - np.exp(lv), axis=-1), FOR_LOG_SD),
+              "log_variance^2 for exp(log_variance)": Other(
+                  lambda m, lv: kl(m, lv) + 0.5 * np.sum(lv**2 - np.exp(lv), axis=-1), FOR_LOG_SD),
               "no 1/2": Other(kl_changed(2, 2, 2, 2), "half of the sum"),
               "the other direction: KL[N(0, I) || q]": Other(
                   lambda m, lv: kl(m * np.exp(-lv / 2), -lv), "the expectation is under q, not under the prior"),
