@@ -34,6 +34,11 @@ class Report(NamedTuple):
     seed: int               # the instance that shows the worst number
     relation: str = "<="    # measured <relation> allowed is what passing means
 
+    def _repr_markdown_(self):
+        sign = {"<=": "≤", ">=": "≥"}[self.relation]
+        return (f"**{'holds' if self.ok else 'fails'}**: measured {self.measured:.3g} {sign} {self.allowed:.3g}"
+                f"{'' if self.ok else ' is not so'}; worst instance: seed {self.seed}")
+
 
 class Check(NamedTuple):
     """How to hold a formula against the truth; made by the functions below, called as check(claimed, seeds)."""
@@ -46,6 +51,7 @@ class Check(NamedTuple):
     relation: str = "<="
     strict: float = 0.0     # some number, over all instances, must be below -strict (bounds: else vacuous)
     gap: Callable | None = None     # (claimed, arguments) -> the largest excess over a bound, differentiable
+    along: tuple | None = None  # of a limit: the name of the argument that goes there, and its values
     assumes: Callable | None = None     # arguments -> whether they are such as the claim speaks of; see `provided`
 
     def __call__(self, claimed, seeds=range(4), until_rejected=False):
@@ -94,6 +100,16 @@ class Claim(NamedTuple):
     where: str = ""
     latex: str = ""
     verdict: str = "holds"
+
+    def _repr_markdown_(self):
+        """In a notebook: what the check finds for the claim and for each of its mistakes."""
+        with np.errstate(all="ignore"):
+            rows = [(name, self.check(f, enough(range(ENOUGH)))) for name, f in
+                    {"the claim": self.claimed, **self.mistakes}.items()]
+        return "\n".join([f"**{self.id}** ({self.check.kind} by {self.check.method})", "",
+                          "| | measured | allowed | |", "|:---|---|---|---|",
+                          *(f"| {name} | {r.measured:.3g} | {r.allowed:.3g} | {'holds' if r.ok else 'rejected'} |"
+                            for name, r in rows)])
 
 
 # ---- the kinds ------------------------------------------------------------------------
@@ -189,7 +205,7 @@ def tends_to(truth, case, index, values, rtol=1e-8, scale=None, method="enumerat
     def measure(claimed, case, truth):
         errors = [distance(claimed(**case, **{index: n}), *truth) for n in values]
         return errors[-1] if errors[0] > rtol and errors[-1] < errors[0] else np.inf
-    return Check("limit", method, rtol, case, oracle, measure)
+    return Check("limit", method, rtol, case, oracle, measure, along=(index, values))
 
 
 def has_order(truth, case, index, values, order, within=0.1, geometric=False, scale=None, method="enumeration"):
@@ -208,7 +224,7 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
         if geometric:
             return abs((b / a) ** (1 / (values[-1] - values[-2])) - expected)
         return abs(np.log(a / b) / np.log(values[-1] / values[-2]) - expected)
-    return Check("limit", method, within, case, oracle, measure)
+    return Check("limit", method, within, case, oracle, measure, along=(index, values))
 
 
 def leaves_invariant(distribution, case, reversible=False, rtol=IDENTITY):
@@ -314,7 +330,7 @@ def enough(seeds):
 
 def distance(a, b, scale=None):
     """max |a - b| / scale over all leaves (default scale max |b|); inf when the shapes differ or a is not finite."""
-    if _structure(a) != _structure(b):
+    if structure(a) != structure(b):
         return np.inf
     a, b = flatten(a)[0], flatten(b)[0]
     if not np.all(np.isfinite(a)):
@@ -323,11 +339,12 @@ def distance(a, b, scale=None):
     return float(np.max(np.abs(a - b), initial=0.0) / max(scale, 1e-300))
 
 
-def _structure(tree):
+def structure(tree):
+    """The shapes of all leaves, in the form of the tree."""
     if isinstance(tree, dict):
-        return {name: _structure(leaf) for name, leaf in tree.items()}
+        return {name: structure(leaf) for name, leaf in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return [_structure(leaf) for leaf in tree]
+        return [structure(leaf) for leaf in tree]
     return np.shape(tree)
 
 

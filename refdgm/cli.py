@@ -83,6 +83,10 @@ def parser():
     sub.add_argument("folder", metavar="DIR", help="where: schema.json, index.json and a file for each contract")
     sub.add_argument("--contract", nargs="+", default=[], metavar="NAME", help="only these")
 
+    sub = command("exercise", exercise, "ask for a formula, or for a derivation's wrong lines, and look at the answer")
+    sub.add_argument("name", metavar="ID|DERIVATION")
+    sub.add_argument("file", nargs="?", metavar="FILE.py", help="the answer; without it, the exercise is printed")
+
     sub = command("new", new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
 
@@ -289,6 +293,16 @@ def vectors(arguments):
     print(f"{arguments.folder}: {len(index['files'])} contracts, {counts['valid']} valid tests, {counts['invalid']} "
           f"invalid on purpose, {counts['acceptable']} by a convention; schema.json says how to read them.")
     return 0
+
+
+def exercise(arguments):
+    from refdgm import exercise
+    if arguments.file is None:
+        print(exercise.task(arguments.name))
+        return 0
+    right, said = exercise.look(arguments.name, arguments.file)
+    print(said)
+    return 0 if right else 1
 
 
 def new(arguments):

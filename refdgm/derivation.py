@@ -19,6 +19,9 @@ from autograd.misc import flatten
 from refdgm.checking import IDENTITY, ROUNDING, STRICT, distance, enough
 
 
+TEX = {"": "", "=": "=", "<=": r"\le", ">=": r"\ge", "->": r"\to", "!=": r"\ne"}
+
+
 class Line(NamedTuple):
     relation: str           # "", "=", "<=", ">=", "->" or "!=" (a mistake)
     latex: str
@@ -27,6 +30,9 @@ class Line(NamedTuple):
     claim: str = ""         # place in a document, "ou2018.eq20"
     allowed: float = IDENTITY
     scale: float | None = None      # what a residual is relative to, where the value itself is zero
+
+    def _repr_latex_(self):
+        return f"${TEX[self.relation]} {self.latex}$"
 
 
 class Derivation(NamedTuple):
@@ -38,6 +44,29 @@ class Derivation(NamedTuple):
 
     def __call__(self, seed=0):
         return list(run(self.steps, self.case(seed)))
+
+    def _repr_markdown_(self):
+        """In a notebook: the lines with their residuals on the model of seed 0."""
+        rows = [f"| ${TEX[line.relation]}$ | ${line.latex.replace('|', chr(92) + 'vert ')}$ | "
+                f"{f'{off:.2g}' if line.relation else ''} | {_reason(line)} |" for line, off in self()]
+        return "\n".join([f"**{self.title}**", "", "| | | residual | |", "|---|:---|---|:---|", *rows])
+
+    def _repr_html_(self):
+        """The same, typeset, where latex2mathml is installed."""
+        from refdgm import markup
+        try:
+            rows = "".join(f"<tr><td>{markup.RELATIONS[line.relation]}</td><td>{markup.formula(line.latex)}</td>"
+                           f"<td>{markup.number(off) if line.relation else ''}</td>"
+                           f"<td>{markup.inline(_reason(line))}</td></tr>" for line, off in self())
+        except ValueError:
+            return None                 # the notebook takes the Markdown
+        return (f"<p><strong>{markup.inline(self.title)}</strong></p><table><thead><tr><th></th><th></th>"
+                f"<th>residual</th><th></th></tr></thead><tbody>{rows}</tbody></table>")
+
+
+def _reason(line):
+    claim = f" ({line.claim})" if line.claim else ""
+    return ("a mistake: " if line.relation == "!=" else "") + line.because + claim
 
 
 class Finding(NamedTuple):

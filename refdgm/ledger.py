@@ -42,6 +42,17 @@ class Entry(NamedTuple):
     method: str = ""        # "editorial": a slip that no number can show
     rank: str = ""          # of an erratum, where it is not what `severity` infers from the verdict
 
+    def _repr_markdown_(self):
+        """In a notebook: the claim in words, what is printed, and the verdict."""
+        rows = [("printed", self.printed and f"$${self.printed}$$"), ("verdict", self.verdict),
+                ("assumes", self.condition), ("correct", self.corrected and f"$${self.corrected}$$"),
+                ("because", self.why)]
+        return "\n\n".join([f"**{self.id}**, {self.where}", self.statement,
+                            *(f"*{name}*: {text}" for name, text in rows if text)])
+
+    def _repr_latex_(self):
+        return f"$${self.printed}$$" if self.printed else None
+
     @property
     def document(self):
         return self.id.split(".")[0]

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import refdgm
-from refdgm import ledger, verification
+from refdgm import ledger, notebooks, verification
 from refdgm import validation as valid
 from refdgm.pages import derivation_pages, figures, indexes, ledger_pages
 
@@ -83,6 +83,9 @@ def write(folder, records, progress):
         yield "table1.html", indexes.table1_page(methods)
         yield "notation.html", indexes.notation_page(methods)
 
+    (folder / "notebooks").mkdir()
+    for module, derivations in modules.items():
+        (folder / "notebooks" / f"{module}.ipynb").write_text(notebooks.notebook(derivations), encoding="utf-8")
     (folder / MARK).write_text(f"made by refdgm {refdgm.__version__}\n", encoding="utf-8")
     shutil.copyfile(Path(__file__).with_name("pages") / "style.css", folder / "style.css")
     total = len(modules) + len(methods) + len(ledger.DOCUMENTS) + 6

@@ -12,8 +12,8 @@ LAYERS = [("validation", "formulas"), ("numerics", "trees", "markup", "line_code
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
-          ("report", "crosscheck_report", "doctor", "benchmark", "pages"),
-          ("site", "walk", "bench_cases", "vectors", "testing"), ("cli", "pytest_plugin"), ("__main__",)]
+          ("report", "crosscheck_report", "doctor", "benchmark", "pages", "notebooks", "course"),
+          ("site", "walk", "exercise", "bench_cases", "vectors", "testing"), ("cli", "pytest_plugin"), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"

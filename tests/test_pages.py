@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("latex2mathml")
 pytest.importorskip("pygments")
 
-from refdgm import formulas, ledger, line_code, markup, site, walk
-from refdgm.derivation import run
+from refdgm import course, exercise, formulas, ledger, line_code, markup, notebooks, site, walk
+from refdgm.derivation import Line, run
+from refdgm.pages import derivation_pages
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 LOCK = Path(__file__).with_name("formula_lock.json")
@@ -179,6 +180,69 @@ def test_code_stands_beside_its_line():
             total += 1
             apart += line.latex[:8] not in source
     assert apart < 0.05 * total
+
+
+# ---- notebooks and the course ------------------------------------------------------------
+
+BY_FILE = derivation_pages.by_module()
+
+
+@pytest.mark.parametrize("file", BY_FILE)
+def test_every_notebook_runs_from_top_to_bottom(file, capsys):
+    whole = json.loads(notebooks.notebook(BY_FILE[file]))
+    assert whole["nbformat"] == 4 and len({cell["id"] for cell in whole["cells"]}) == len(whole["cells"])
+    setting = {"__name__": "__main__"}
+    for cell in whole["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), file, "exec"), setting)
+    lines = sum(len(list(d.steps(**d.case(0)))) for d in BY_FILE[file])
+    assert len(capsys.readouterr().out.splitlines()) == lines - len(BY_FILE[file])     # a number for all but the first
+
+
+def test_what_a_notebook_displays():
+    derivation = ledger.derivations()["iwae_is_rws.theta_gradient"]
+    html, markdown = derivation._repr_html_(), derivation._repr_markdown_()
+    assert html.count("<math") == 5 and html.count("<tr>") == 6 and markdown.count("\n| ") == 6
+    assert "a mistake" in html and "ou2018.eq20" in markdown and not site.leaks(html)
+    assert derivation()[1][0]._repr_latex_().startswith("$= \\mathbb E")
+    claim, entry = ledger.claims()["bachman2015.eq14"], ledger.entries()["bachman2015.eq14"]
+    assert claim._repr_markdown_().count("rejected") == len(claim.mistakes) and "holds" in claim._repr_markdown_()
+    assert "*correct*: $$" in entry._repr_markdown_() and entry._repr_latex_().startswith("$$")
+    assert "holds" in claim.check(claim.claimed)._repr_markdown_()
+    assert "is not so" in claim.check(claim.printed)._repr_markdown_()
+
+
+def test_a_notebook_stops_at_a_line_that_breaks():
+    setting = {}
+    exec(notebooks.SHOW, setting)
+    setting["show"](Line("", "a", 1.0))
+    with pytest.raises(AssertionError):
+        setting["show"](Line("=", "b", 1.1))
+    with pytest.raises(AssertionError):
+        setting["show"](Line("!=", "b", 1.0))
+
+
+def test_the_course_reads_every_derivation_once_and_is_written_down():
+    lectures = course.lectures()
+    read = [file for lecture in lectures for file in lecture["read"]]
+    assert len(lectures) == 12 and sorted(read) == sorted(BY_FILE)
+    assert all(id in ledger.claims() for lecture in lectures for id in lecture["settle"])
+    written = Path(next(iter(ledger.derivations().values())).steps.__code__.co_filename).with_name("README.md")
+    if written.exists():                # it is not installed with the package
+        assert written.read_text() == course.markdown(), "run `python scripts/refresh_course.py`"
+
+
+def test_every_exercise_of_the_course_is_solved_and_every_mistake_of_it_named():
+    for lecture in course.lectures():
+        for id in lecture["settle"]:
+            claim = ledger.claims()[id]
+            assert exercise.judged(claim, claim.claimed)[0], id
+            for name, wrong in claim.mistakes.items():
+                right, said = exercise.judged(claim, wrong)
+                assert not right and "known mistake" in said, (id, name)
+        for derivation in course.derivations_of(lecture["find"]):
+            wrong = [n for n, line in enumerate(derivation.steps(**derivation.case(0)), 1) if line.relation == "!="]
+            assert exercise.lines_found(derivation, wrong)[0]
 
 
 # ---- mathematics ------------------------------------------------------------------------

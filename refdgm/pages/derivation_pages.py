@@ -34,8 +34,9 @@ def derivation_page(module, derivations, records, figures):
         body.append("<ul>" + "".join(f'<li><a href="#{anchor(d)}">{inline(d.title)}</a></li>' for d in derivations)
                     + "</ul>")
     body += [section(d, records[d.name]) for d in derivations]
-    body.append(f'<p class="run">Run it: <code>refdgm verify {module}</code>, or line by line: '
-                f'<code>refdgm show {derivations[0].name} --walk</code>.</p>')
+    body.append(f'<p class="run">Run it: <code>refdgm verify {module}</code>; line by line: '
+                f'<code>refdgm show {derivations[0].name} --walk</code>; as <a href="../notebooks/{module}.ipynb">a '
+                'notebook</a>.</p>')
     return page(title, "\n".join(body), "derivations.html", "../")
 
 
