@@ -75,9 +75,15 @@ def naive_sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def through_probabilities(bits, logits, log=np.log):
+def through_probabilities(bits, logits):
     p = naive_sigmoid(logits)
-    return np.sum(bits * log(p) + (1 - bits) * log(1 - p), axis=-1)
+    return np.sum(bits * np.log(p) + (1 - bits) * np.log(1 - p), axis=-1)
+
+
+def cut_off(bits, logits, least=onp.exp(-100.0)):
+    """Through probabilities, and no logarithm below -100."""
+    p = sigmoid(logits)
+    return np.sum(bits * np.log(np.clip(p, least, 1)) + (1 - bits) * np.log(np.clip(1 - p, least, 1)), axis=-1)
 
 
 def each_class(logits, index):
@@ -148,8 +154,7 @@ CONTRACTS = [
               "infinite or NaN where p rounds to 0 or 1": Other(
                   through_probabilities, "use log sigmoid of the logits; do not form p"),
               "the logarithm cut off at -100": Other(
-                  lambda bits, logits: through_probabilities(bits, logits, lambda p: np.maximum(np.log(p), -100.0)),
-                  "binary_cross_entropy cuts off: use its form with logits")},
+                  cut_off, "binary_cross_entropy of probabilities cuts off: use its form with logits")},
              {"the loss: minus the log-likelihood": Other(
                  lambda bits, logits: -bernoulli_log_prob(bits, logits),
                  "you return the cross-entropy, to be minimised; refdgm states the log-likelihood")}),
