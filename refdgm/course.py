@@ -15,9 +15,9 @@ PREFACE = """\
 # A course in twelve lectures
 
 Made from `course.toml` and the derivations by `python scripts/refresh_course.py`. Each file runs: `refdgm verify
-elbo_gap` holds its lines against one another, `refdgm show elbo_gap --walk` steps down them, and `refdgm pages DIR` sets
-them as pages and as notebooks. An exercise is printed by `refdgm exercise NAME`, and `refdgm exercise NAME my_answer.py`
-says whether the answer holds, and if not, which mistake it is. Open questions have no solution here.
+elbo_gap` holds its lines against one another, `refdgm show elbo_gap --walk` steps down them, and `refdgm pages DIR`
+sets them as pages and as notebooks. An exercise is printed by `refdgm exercise NAME`, and `refdgm exercise NAME
+my_answer.py` says whether the answer holds, and if not, which mistake it is. Open questions have no solution here.
 """
 
 

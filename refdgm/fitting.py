@@ -12,8 +12,9 @@ the run that was not, bit for bit.
 """
 import sys
 import time
-from typing import Any, NamedTuple
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,9 +104,16 @@ def minibatch(N, batch, seed, t):
     if batch == N:
         return np.arange(N)
     epoch, place = divmod(t - 1, N // batch)
+    return epoch_order(N, seed, epoch)[place * batch:(place + 1) * batch]
+
+
+@lru_cache(maxsize=4)                   # an epoch's steps share its order
+def epoch_order(N, seed, epoch):
+    """All rows in the random order of one epoch.  -> (N,) of int, read-only"""
     shuffle = streams.Stream(seed, np.array([MINIBATCH], np.uint32), epoch)
     order = np.argsort(streams.words(shuffle, N)[0], kind="stable")
-    return order[place * batch:(place + 1) * batch]
+    order.flags.writeable = False
+    return order
 
 
 def _finite(name, parameters, t):

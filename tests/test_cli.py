@@ -243,13 +243,14 @@ def test_a_closed_pipe_is_no_error():
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_keeps_what_was_done():
     import signal
-    process = subprocess.Popen([sys.executable, "-m", "refdgm", "verify", "--instances", "50", "--resume", "r.jsonl"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.time() + 30
-    while time.time() < deadline and not (os.path.exists("r.jsonl") and Path("r.jsonl").read_text().count("\n") > 3):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    with subprocess.Popen([sys.executable, "-m", "refdgm", "verify", "--instances", "50", "--resume", "r.jsonl"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.time() + 120
+        while time.time() < deadline and not (os.path.exists("r.jsonl") and
+                                              Path("r.jsonl").read_text().count("\n") > 3):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and "interrupted after" in err and "--resume r.jsonl" in err
     assert "Traceback" not in err
     for line in Path("r.jsonl").read_text().splitlines():
