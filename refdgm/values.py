@@ -118,6 +118,11 @@ def distance(got, expected, scale):
     return max((float(np.max(error)) for error in errors if error.size), default=0.0), ""
 
 
+def apart(parts, others):
+    """How far two results, lists of arrays, are from each other: what a property returns."""
+    return max(float(np.max(np.abs(x - y), initial=0.0)) for x, y in zip(parts, others, strict=True))
+
+
 # ---- the verdict ----------------------------------------------------------------------
 
 def verdict(contract, subject, trials, notes):

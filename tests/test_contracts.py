@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from refdgm import contract, crosscheck, draws, values
+from refdgm import contract, crosscheck, draws, frameworks, values
 
 CONTRACTS = crosscheck.contracts()
 EXACT = {name: item for name, item in CONTRACTS.items() if item.judge.kind == "values"}
@@ -86,6 +86,26 @@ def test_the_coarsest_tolerance_still_sees_every_mistake(item):
                 size = values.scale(item, case.arguments, right, "float64", wrt)
                 seen |= values.distance(wrong, right, size)[0] > coarse
         assert seen, name
+
+
+@pytest.mark.parametrize("item, name, holds", [pytest.param(item, name, holds, id=f"{item.name}: {name}")
+                                               for item in EXACT.values() for name, holds in item.properties.items()])
+def test_a_property_holds_for_the_reference_and_not_for_everything(item, name, holds):
+    cases = [case.arguments for case in item.judge.cases(0) if not case.hard]
+
+    def error(function, case):
+        def call(**arguments):
+            return contract.truth(function, item, arguments)
+        return holds(call, {a.name: case[a.name] for a in item.arguments})
+
+    def skewed(*given):
+        """The reference with an error that depends on the order of all that is given."""
+        parts = [np.asarray(part) for part in frameworks.leaves(item.reference(*given))]
+        error = sum(np.cos(np.arange(np.size(value))) @ np.ravel(value) for value in given)
+        return [part + error * np.reshape(np.cos(np.arange(part.size)), part.shape) for part in parts]
+    assert all(error(item.reference, case) <= values.TOLERANCE["float64"] for case in cases)
+    wrong = [skewed, *(other.function for other in item.mistakes.values())]
+    assert any(error(function, case) > values.TOLERANCE["bfloat16"] for function in wrong for case in cases)
 
 
 @pytest.mark.parametrize("item", CONTRACTS.values(), ids=CONTRACTS)

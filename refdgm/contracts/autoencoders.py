@@ -9,7 +9,7 @@ from autograd.tracer import getval
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import gaussian_posterior
 from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, log_mean_exp, log_sum_exp, sigmoid, softmax
-from refdgm.values import values
+from refdgm.values import apart, values
 
 PIXELS = Argument("x", "(B, D)", "the data, zeros and ones", "bits")
 LOGITS = Argument("logits", "(B, D)", "the decoder's log-odds of a one")
@@ -75,6 +75,15 @@ def iwae(*draws):
 
 def of_weights(reduce, **changed):
     return lambda *draws: reduce(log_weights(*draws, **changed))
+
+
+def permuted(call, case):
+    return apart(call(**{**case, "eps": case["eps"][::-1]}), call(**case))
+
+
+def one_draw(call, case):
+    case = {**case, "eps": case["eps"][:1]}
+    return apart(call(**case), [elbo(*case.values())])
 
 
 def with_closed_kl(x, mean, log_variance, eps, W, b):
@@ -165,5 +174,6 @@ CONTRACTS = [
                   "the weights are softmax(log w)"),
               "overflows": Other(of_weights(lambda log_w: np.log(np.mean(np.exp(log_w)))),
                                  "subtract the largest log-weight before exp, and add it again after log")},
-             {"the loss: minus the bound": Other(lambda *draws: -iwae(*draws), "you return the loss")}),
+             {"the loss: minus the bound": Other(lambda *draws: -iwae(*draws), "you return the loss")},
+             {"any order of the draws": permuted, "with one draw it is the ELBO": one_draw}),
 ]

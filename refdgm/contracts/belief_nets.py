@@ -9,8 +9,8 @@ import numpy as onp
 
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import sbn
-from refdgm.numerics import bernoulli_log_prob, log_mean_exp, log_sum_exp, sigmoid
-from refdgm.values import values
+from refdgm.numerics import all_binary, bernoulli_log_prob, log_mean_exp, log_sum_exp, sigmoid
+from refdgm.values import apart, values
 
 X = Argument("x", "(..., D)", "observed units, zeros and ones", "bits")
 H = Argument("h", "(..., H)", "latent units, zeros and ones", "bits")
@@ -63,6 +63,10 @@ def over_states(reduce, of=log_joint):
     def marginal(x, a, W, b):
         return reduce(of(x[..., None, :], sbn.latent_states({"a": a}), a, W, b))
     return marginal
+
+
+def sum_to_one(call, case):
+    return apart([np.sum(np.exp(part)) for part in call(**{**case, "x": all_binary(len(case["b"]))})], [1.0])
 
 
 def log_likelihood(x, h, a, W, b):
@@ -193,7 +197,8 @@ CONTRACTS = [
               "p(x|h) at the mean of h": Other(
                   lambda x, a, W, b: log_likelihood(x, sigmoid(a), a, W, b), "the mean is outside of p(x|h)"),
               "overflows": Other(over_states(lambda t: np.log(np.sum(np.exp(t), axis=-1))),
-                                 "subtract the largest before exp, and add it again after log")}),
+                                 "subtract the largest before exp, and add it again after log")},
+             properties={"the probabilities of all x have sum one": sum_to_one}),
     Contract("sbn_posterior_mean", "E[h|x] under the exact posterior, over all 2^H states", "ou2018 Eq. 19",
              (X, *THETA), "(..., H): probabilities", posterior_mean, values(cases_of("x", "a", "W", "b")),
              {"the prior's mean": Other(lambda x, a, W, b: sigmoid(a) + 0 * x[..., :1], "condition on x"),

@@ -128,10 +128,6 @@ def coupling_with(new=lambda b, s, t: np.exp(s) * b + t, log_det=np.sum, sees="a
     return layer
 
 
-def only_point(layer):
-    return lambda *arguments: layer(*arguments)[0]
-
-
 def convolution_cases(seed):
     rng = onp.random.default_rng(seed)
     for sign, (h, w, c) in ((1, (1, 2, 2)), (-1, (2, 3, 3)), (1, (3, 1, 4))):
@@ -149,11 +145,23 @@ def convolution_with(pixels=lambda x: x.shape[0] * x.shape[1], log_det=lambda W:
     return lambda x, W: (np.dot(x, W.T), pixels(x) * log_det(W))
 
 
+def first(layer):
+    return lambda *arguments: layer(*arguments)[0]
+
+
 def minus_log_det(layer):
-    def other(*arguments):
-        new, log_det = layer(*arguments)
-        return new, -log_det
-    return other
+    return lambda *arguments: (layer(*arguments)[0], -layer(*arguments)[1])
+
+
+def jacobian_of(name, step=1e-3):
+    """The property that log |det| is that of the map itself, whose Jacobian is taken by differences."""
+    def error(call, case):
+        at = case[name]
+        moves = step * onp.eye(at.size).reshape(-1, *at.shape)
+        slopes = [(call(**{**case, name: at + d})[0] - call(**{**case, name: at - d})[0]) / (2 * step) for d in moves]
+        off = abs(onp.linalg.slogdet(onp.reshape(slopes, (at.size, -1)))[1] - onp.sum(call(**case)[1]))
+        return 0.0 if off < 1e-2 else off
+    return {"log |det| is that of the map itself": error}
 
 
 INVERSE = "log |det| of the map itself, from the argument to the result; its inverse has minus that"
@@ -170,7 +178,8 @@ CONTRACTS = [
               "w'w for u'w": Other(planar_with(product=lambda u, w: np.dot(w, w)), "det = 1 + u'w tanh'"),
               "no bias": Other(lambda z, u, w, b: planar(z, u, w, 0 * b), "add b"),
               "u and w exchanged": Other(lambda z, u, w, b: planar(z, w, u, b), "tanh(w'z + b) goes along u"),
-              "no absolute value": Other(planar_with(log=np.log), "log |det|: it is negative where u'w < -1")}),
+              "no absolute value": Other(planar_with(log=np.log), "log |det|: it is negative where u'w < -1")},
+             properties=jacobian_of("z")),
     Contract("inverse_autoregressive_flow", "z_i = mu_i + sigma_i eps_i with mu = M tanh(eps) + m and log sigma = "
              "S tanh(eps) + s, component i from those before it, and log |det| = sum log sigma",
              "ou2018 Sec. 3.2.1; kingma2019 Sec. 3.3", (EPS, *IAF_NET), RETURNS, iaf,
@@ -184,7 +193,8 @@ CONTRACTS = [
               "s taken for log sigma^2": Other(iaf_with(sigma=lambda a: np.exp(a / 2)), "sigma = exp(s)"),
               "s taken for log sigma^2, in log |det| as well": Other(
                   iaf_with(sigma=lambda a: np.exp(a / 2), log_det=lambda a: np.sum(a, axis=-1) / 2), "sigma = exp(s)"),
-              "log |det| summed over the batch": Other(iaf_with(log_det=np.sum), "one number a row")}),
+              "log |det| summed over the batch": Other(iaf_with(log_det=np.sum), "one number a row")},
+             properties=jacobian_of("eps")),
     Contract("iaf_gated_step", "the gated step z' = sigma z + (1 - sigma) m, sigma = sigmoid(s), and log |det|",
              "kingma2019 Sec. 3.4",
              (Z, Argument("m", "(N, n)", "the network's first output"),
@@ -199,7 +209,8 @@ CONTRACTS = [
                                              "sum log sigma"),
               "log |det| = sum s": Other(gated_with(log_det=lambda z, m, s: np.sum(s, axis=-1)), "sum log sigmoid(s)"),
               "the logarithm of a sigmoid that has underflowed": Other(
-                  gated_with(log_det=lambda z, m, s: np.sum(np.log(sigmoid(s)), axis=-1)), "use a log-sigmoid")}),
+                  gated_with(log_det=lambda z, m, s: np.sum(np.log(sigmoid(s)), axis=-1)), "use a log-sigmoid")},
+             properties=jacobian_of("z")),
     Contract("coupling_layer", "an affine coupling: the first half of the channels scales and shifts the second, "
              "and log |det| = sum of s over all pixels", "kingma2019 Sec. 4.4", (IMAGE, *COUPLING_NET),
              "(h, w, c), (): the new image, log |det|", coupling, values(image_cases, gradients=("x", "S", "T")),
@@ -210,18 +221,19 @@ CONTRACTS = [
                   coupling_with(log_det=lambda s: np.sum(np.mean(s, axis=(0, 1)))), "sum s over the pixels"),
               "log |det| = sum exp(s)": Other(coupling_with(log_det=lambda s: np.sum(np.exp(s))), "sum s itself"),
               "s and t from the half that they change": Other(coupling_with(sees="b"), "they see x_a alone")},
-             {"the halves exchanged": Other(coupling_with(swapped=True), "the second half transforms the first")}),
+             {"the halves exchanged": Other(coupling_with(swapped=True), "the second half transforms the first")},
+             jacobian_of("x")),
     Contract("coupling_inverse", "the inverse of coupling_layer", "kingma2019 Sec. 4.4",
              (IMAGE._replace(name="z"), *COUPLING_NET), "(h, w, c): the image before the layer", uncoupling,
              values(inverse_cases),
-             {"the layer itself": Other(only_point(coupling), "subtract t, then divide by exp(s)"),
-              "divided first, then shifted": Other(only_point(coupling_with(lambda b, s, t: np.exp(-s) * b - t)),
+             {"the layer itself": Other(first(coupling), "subtract t, then divide by exp(s)"),
+              "divided first, then shifted": Other(first(coupling_with(lambda b, s, t: np.exp(-s) * b - t)),
                                                    "subtract t first"),
-              "multiplied by exp(s)": Other(only_point(coupling_with(lambda b, s, t: np.exp(s) * (b - t))),
+              "multiplied by exp(s)": Other(first(coupling_with(lambda b, s, t: np.exp(s) * (b - t))),
                                             "divide by exp(s)"),
               "s and t from the half that they change": Other(
-                  only_point(coupling_with(lambda b, s, t: np.exp(-s) * (b - t), sees="b")), "they see z_a alone")},
-             {"the halves exchanged": Other(only_point(coupling_with(
+                  first(coupling_with(lambda b, s, t: np.exp(-s) * (b - t), sees="b")), "they see z_a alone")},
+             {"the halves exchanged": Other(first(coupling_with(
                  lambda b, s, t: np.exp(-s) * (b - t), swapped=True)), "the second half transforms the first")}),
     Contract("invertible_convolution", "a 1x1 convolution z[i, j] = W x[i, j], and log |det| = h w log |det W|",
              "kingma2019 Sec. 4.4", (IMAGE._replace(says="an image"), Argument("W", "(c, c)", "the weights")),
@@ -230,5 +242,6 @@ CONTRACTS = [
               "one pixel's log |det|": Other(convolution_with(lambda x: 1), "multiply by the number of pixels"),
               "times the height alone": Other(convolution_with(lambda x: x.shape[0]), "h w pixels"),
               "W transposed": Other(lambda x, W: convolution(x, W.T), "z = W x at each pixel"),
-              "no absolute value": Other(convolution_with(log_det=lambda W: np.log(np.linalg.det(W))), "log |det W|")}),
+              "no absolute value": Other(convolution_with(log_det=lambda W: np.log(np.linalg.det(W))), "log |det W|")},
+             properties=jacobian_of("x")),
 ]

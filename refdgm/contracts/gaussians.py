@@ -10,7 +10,7 @@ from autograd.tracer import getval
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import gaussian_posterior, linear_gaussian
 from refdgm.numerics import LOG_2PI, full_gaussian_log_prob, gaussian_log_prob
-from refdgm.values import values
+from refdgm.values import apart, values
 
 X = Argument("x", "(..., n)", "where the density is wanted")
 MEAN = Argument("mean", "(..., n)", "its mean")
@@ -58,6 +58,10 @@ def full_kl_cases(seed):
                                        "mean_q": rng.normal(size=n), "covariance_q": 2 * covariance_of(rng, n)})
 
 
+def zero(parts):
+    return apart(parts, [0 * part for part in parts])
+
+
 def log_prob(x, mean, log_variance):
     return gaussian_log_prob(x, mean, np.exp(log_variance))
 
@@ -85,13 +89,9 @@ def kl_between(mean_p, log_variance_p, mean_q, log_variance_q):
     return kl((mean_p - mean_q) * np.exp(-log_variance_q / 2), log_variance_p - log_variance_q)
 
 
-def kl_parts(mean, log_variance):
-    return mean**2, np.exp(log_variance), -1.0 + 0 * mean, -log_variance
-
-
 def kl_changed(*factors):
-    return lambda mean, log_variance: 0.5 * sum(np.sum(f * part, axis=-1) for f, part in zip(
-        factors, kl_parts(mean, log_variance)))
+    return lambda m, lv: 0.5 * sum(np.sum(factor * part, axis=-1) for factor, part in zip(
+        factors, (m**2, np.exp(lv), -1.0 + 0 * m, -lv)))
 
 
 def reparameterise(mean, log_variance, eps):
@@ -183,7 +183,9 @@ CONTRACTS = [
               "log sigma^2 added": Other(kl_changed(1, 1, 1, -1), "subtract log_variance"),
               "averaged over the components": Other(lambda m, lv: kl(m, lv) / m.shape[-1], "sum over the last axis"),
               "one number for the batch": Other(lambda m, lv: np.sum(kl(m, lv)), "one number a row")},
-             {"minus KL, as the bound has it": Other(lambda m, lv: -kl(m, lv), "you return -KL, a term of the bound")}),
+             {"minus KL, as the bound has it": Other(lambda m, lv: -kl(m, lv), "you return -KL, a term of the bound")},
+             {"KL is zero at N(0, I)": lambda call, case: zero(call(
+                 mean=0 * case["mean"], log_variance=0 * case["mean"]))}),
     Contract("gaussian_kl_between", "KL[p || q] of two Gaussians with independent components",
              "kingma2019 Sec. 2.5", (Argument("mean_p", "(..., n)", "the mean of p"),
                                      Argument("log_variance_p", "(..., n)", "log sigma^2 of p"),
@@ -203,7 +205,9 @@ CONTRACTS = [
               "no 1/2": Other(lambda a, b, c, d: 2 * kl_between(a, b, c, d), "half of the sum"),
               "averaged over the components": Other(lambda a, b, c, d: kl_between(a, b, c, d) / a.shape[-1],
                                                     "sum over the last axis")},
-             {"minus KL": Other(lambda a, b, c, d: -kl_between(a, b, c, d), "you return -KL, as it is in the bound")}),
+             {"minus KL": Other(lambda a, b, c, d: -kl_between(a, b, c, d), "you return -KL, as it is in the bound")},
+             {"KL is zero where p = q": lambda call, case: zero(call(**{
+                 **case, "mean_q": case["mean_p"], "log_variance_q": case["log_variance_p"]}))}),
     Contract("full_gaussian_kl", "KL[p || q] of two Gaussians with full covariance matrices", "ou2018 Eq. 7",
              (Argument("mean_p", "(n,)", "the mean of p"), Argument("covariance_p", "(n, n)", "of p"),
               Argument("mean_q", "(n,)", "the mean of q"), Argument("covariance_q", "(n, n)", "of q")), "(): in nats",
@@ -236,5 +240,7 @@ CONTRACTS = [
                   lambda m, lv, e: reparameterise(getval(m), getval(lv), e) + 0 * m + 0 * lv,
                   "do not detach, nor draw under no_grad: use rsample, not sample"),
               "sigma held constant": Other(lambda m, lv, e: reparameterise(m, getval(lv), e) + 0 * lv,
-                                           "the gradient goes through sigma as well")}),
+                                           "the gradient goes through sigma as well")},
+             properties={"it is the mean where eps = 0": lambda call, case: apart(
+                 call(**{**case, "eps": 0 * case["eps"]}), [case["mean"]])}),
 ]

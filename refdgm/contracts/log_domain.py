@@ -8,7 +8,7 @@ import numpy as onp
 from refdgm import numerics
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.numerics import bernoulli_log_prob, categorical_log_prob, log_sigmoid, log_softmax, sigmoid, softplus
-from refdgm.values import values
+from refdgm.values import apart, values
 
 A = Argument("a", "(...)", "any real numbers")
 TERMS = Argument("a", "(..., K)", "the logarithms of the terms; -inf is a term of zero")
@@ -67,6 +67,14 @@ def class_cases(seed):
     yield Case("logits near +1e4", {"index": onp.array([2, 0]), "logits": rng.normal(size=(2, 3)) + 1e4}, hard=True)
 
 
+def sum_to_one(call, case):
+    return apart([onp.sum(onp.exp(part), axis=-1) for part in call(**case)], [onp.ones(case["a"].shape[:-1])])
+
+
+def shifted(call, case):
+    return apart(call(a=case["a"] + 0.5), [part + 0.5 for part in call(**case)])
+
+
 def naive_log_sum_exp(a):
     return np.log(np.sum(np.exp(a), axis=-1))
 
@@ -80,8 +88,8 @@ def through_probabilities(bits, logits):
     return np.sum(bits * np.log(p) + (1 - bits) * np.log(1 - p), axis=-1)
 
 
-def cut_off(bits, logits, least=onp.exp(-100.0)):
-    """Through probabilities, and no logarithm below -100."""
+def cut_off(bits, logits, least=3.720075976020836e-44):
+    """Through probabilities, and no logarithm below -100: `least` is e^-100."""
     p = sigmoid(logits)
     return np.sum(bits * np.log(np.clip(p, least, 1)) + (1 - bits) * np.log(np.clip(1 - p, least, 1)), axis=-1)
 
@@ -121,7 +129,8 @@ CONTRACTS = [
               "the shift not added back": Other(lambda a: numerics.log_sum_exp(
                   a - np.max(a, axis=-1, keepdims=True)), "add the largest term after the logarithm"),
               "the last axis kept": Other(lambda a: numerics.log_sum_exp(a, keepdims=True), "drop the last axis"),
-              "overflows": Other(naive_log_sum_exp, SHIFT)}),
+              "overflows": Other(naive_log_sum_exp, SHIFT)},
+             properties={"a shift of all terms shifts the result": shifted}),
     Contract("log_softmax", "logits to log-probabilities along the last axis", "kingma2019 Sec. 1.6.1", (TERMS,),
              "(..., K)", log_softmax, values(term_cases, gradients=("a",)),
              {"over the first axis": Other(lambda a: log_softmax(a, axis=0), "the classes are along axis -1"),
@@ -132,7 +141,8 @@ CONTRACTS = [
                                                "subtract the sum's logarithm: the probabilities must add up to one"),
               "overflows": Other(lambda a: a - naive_log_sum_exp(a)[..., None], SHIFT),
               "the logarithm of a softmax that has underflowed": Other(
-                  lambda a: np.log(numerics.softmax(a)), "subtract log-sum-exp from the logits; do not form exp")}),
+                  lambda a: np.log(numerics.softmax(a)), "subtract log-sum-exp from the logits; do not form exp")},
+             properties={"the probabilities have sum one": sum_to_one}),
     Contract("bernoulli_log_prob", "log-likelihood of bits, sum_i log Bernoulli(bits_i; sigmoid(logits_i))",
              "ou2018 Eq. 2; kingma2019 Eq. 1.18", (BITS, LOGITS), "(...): one number a row, in nats",
              bernoulli_log_prob, values(bit_cases, gradients=("logits",)),

@@ -12,7 +12,7 @@ from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import elbo, map_estimation, variational_em
 from refdgm.models import bernoulli_mixture
 from refdgm.numerics import bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softmax
-from refdgm.values import values
+from refdgm.values import apart, values
 
 BITS = Argument("x", "(N, D)", "the data, zeros and ones", "bits")
 PRIOR_LOGITS = Argument("a", "(H,)", "logits of p(z)")
@@ -129,7 +129,9 @@ CONTRACTS = [
               "the average over the pixels": Other(
                   e_step_with(likelihood=lambda x, B: bernoulli_log_prob(x, B) / x.shape[-1]), "sum over the pixels"),
               "0/0 where the likelihoods underflow": Other(e_step_with(normalise=naive_softmax),
-                                                           "subtract the largest before exp")}),
+                                                           "subtract the largest before exp")},
+             properties={"the shares of each datum have sum one": lambda call, case: apart(
+                 [part.sum(axis=-1) for part in call(**case)], [onp.ones(len(case["x"]))])}),
     Contract("mixture_log_likelihood", "log p(x_i) = log sum_z p(z) p(x_i|z) of a mixture of Bernoulli vectors",
              "lecture12 Sec. 1.1.4", (BITS, PRIOR_LOGITS, PIXEL_LOGITS), "(N,): in nats", mixture_log_likelihood,
              values(mixture_cases, gradients=("a", "B")),
@@ -166,7 +168,8 @@ CONTRACTS = [
                                         "(H, D): a row for each class")},
              {"a pseudo-count of one in the means": Other(
                  m_step_with(means=lambda x, r: (r.T @ x + 1) / (onp.sum(r, axis=0)[:, None] + 2)),
-                 "you return the posterior's mean under a uniform prior (Laplace smoothing)")}),
+                 "you return the posterior's mean under a uniform prior (Laplace smoothing)")},
+             {"the shares have sum one": lambda call, case: abs(1 - call(**case)[0].sum())}),
     Contract("gaussian_map_estimate", "the MAP estimate of a Gaussian's mean: data x_i ~ N(theta, S), prior N(m, V)",
              "kingma2019 App. A.2.1, Eq. A.4",
              (Argument("x", "(N, d)", "the data"), Argument("S", "(d, d)", "the covariance of the data"),

@@ -16,7 +16,7 @@ from autograd.tracer import getval
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import concrete
 from refdgm.numerics import log_softmax, log_sum_exp, sigmoid, softmax
-from refdgm.values import values
+from refdgm.values import apart, values
 
 CLASSES = Argument("logits", "(..., n)", "log-probabilities of the classes, up to a constant")
 LOG_ODDS = Argument("logits", "(...)", "log-odds of a one")
@@ -65,6 +65,10 @@ def threshold_cases(seed):
         below.flat[:2] = [True, False]
         yield Case(f"shape {shape}", {"logits": logits, "u": onp.where(below, 0.6 * p, 1 - 0.6 * (1 - p))})
     yield Case("logits of +-1e4", {"logits": onp.array([1e4, -1e4]), "u": onp.array([0.5, 0.5])}, hard=True)
+
+
+def sum_to_one(call, case):
+    return apart([onp.sum(part, axis=-1) for part in call(**case)], [onp.ones(case["logits"].shape[:-1])])
 
 
 def gumbel(u):
@@ -132,7 +136,9 @@ CONTRACTS = [
                                             "1 - u is as uniform as u: other draws of the same law"),
               "hard on the way forward, straight through": Other(
                   lambda a, u, tau: one_hot_of(a + gumbel(u)),
-                  "the value is the hard draw: its derivative should be that of the relaxed one")}),
+                  "the value is the hard draw: its derivative should be that of the relaxed one")},
+             {"it has sum one": sum_to_one, "a shift of the logits changes nothing": lambda call, case: apart(
+                 call(**{**case, "logits": case["logits"] + 0.5}), call(**case))}),
     Contract("binary_concrete", "a relaxed bit, sigmoid((logits + l) / tau), l = log u - log(1 - u)",
              "ou2018 Sec. 3.2.1; Maddison et al. 2016", (LOG_ODDS, Argument("u", "(...)", "uniform in (0, 1)"), TAU),
              "(...): in (0, 1)", binary_concrete, values(bit_cases, gradients=("logits",)),

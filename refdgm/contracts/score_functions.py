@@ -10,7 +10,7 @@ from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import muprop, nvil
 from refdgm.models import sbn
 from refdgm.numerics import softmax, weighted_sum
-from refdgm.values import values
+from refdgm.values import apart, values
 
 LOG_P = Argument("log_p", "(K,)", "log p(x, h_k) of each draw")
 LOG_Q = Argument("log_q", "(K,)", "log q(h_k|x) of each draw")
@@ -140,7 +140,9 @@ CONTRACTS = [
              {"the gradient of the loss": Other(lambda *draws: -reinforce(*draws), OF_LOSS),
               "the score of -log q kept: - 1 in the signal": Other(
                   lambda p, q, b, s: reinforce(p, q, b + 1, s),
-                  "this term has mean zero: as unbiased, with another variance")}),
+                  "this term has mean zero: as unbiased, with another variance")},
+             {"zero where the baseline is the signal": lambda call, case: apart(
+                 call(**{**case, "baseline": case["log_p"] - case["log_q"]}), [0 * case["score"][0]])}),
     Contract("subsampled_signal", "what multiplies dlog q(h_i|x_i)/dphi in the gradient of the bound of N data, "
              "estimated by M of them: (N / M) (log p(x_i, h_i) - log q(h_i|x_i))",
              "kingma2019 Sec. 1.6.2; ou2018 Eq. 10",
