@@ -12,7 +12,8 @@ RELATIONS = {"": "", "=": "=", "<=": "≤", ">=": "≥", "->": "→", "!=": "≠
 
 def page(title, body, here="", up="", head=""):
     """A whole page. up: the way to the site's root, "" or "../"; here: the section that it belongs to."""
-    links = "".join(f'<li><a href="{up}{file}"{" aria-current=page" if file == here else ""}>{name}</a></li>'
+    current = ' aria-current="page"'
+    links = "".join(f'<li><a href="{up}{file}"{current if file == here else ""}>{name}</a></li>'
                     for file, name in SECTIONS)
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
