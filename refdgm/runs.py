@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refdgm import trees
+from refdgm import trees, workers
 from refdgm.journal import Journal
 
 
@@ -19,45 +19,21 @@ class Cell(NamedTuple):
     seed: int
 
 
-def perform_all(cells, perform, jobs=1, path=None, settings=None, tell=lambda done, of: None):
+def perform_all(cells, perform, jobs=1, path=None, settings=None, tell=lambda done, of: None, executor=None):
     """perform(cell) for every cell.  -> {cell: record}, in the order of `cells`
 
-    path, settings: the journal, and what must be the same for what it holds to count.
+    path, settings: the journal, and what must be the same for what it holds to count; jobs, executor: see
+    refdgm.workers.
     """
     with closing(Journal(path, settings)) if path else nullcontext() as journal:
         records = {cell: journal.done[cell] for cell in cells if journal and cell in journal.done}
         left = [cell for cell in cells if cell not in records]
-        for cell, record in _finished(left, perform, jobs):
+        for cell, record in workers.finished(left, perform, jobs, executor):
             records[cell] = record
             if journal:
                 journal.add(cell, record)
             tell(len(records), len(cells))
     return {cell: records[cell] for cell in cells}
-
-
-def _finished(cells, perform, jobs):
-    """(cell, record), each as soon as it is there."""
-    if jobs == 1:
-        for cell in cells:
-            yield cell, perform(cell)
-        return
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
-        futures = {pool.submit(perform, cell): cell for cell in cells}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _end_with_parent():
-    """A process of the pool ends when the one that began it has been killed, and not when its queue is empty."""
-    import os
-    from multiprocessing import parent_process
-    from multiprocessing.connection import wait
-    from threading import Thread
-    Thread(target=lambda: (wait([parent_process().sentinel]), os._exit(1)), daemon=True).start()
 
 
 def gradient_noise(algorithm, fit, x, exact, seed, repeats):

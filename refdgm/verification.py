@@ -1,12 +1,12 @@
 """Run claims and derivations and say what became of each: the records behind `refdgm verify` and its JSON."""
 import os
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
-from refdgm import ledger
+from refdgm import ledger, workers
 from refdgm.checking import ENOUGH, enough
 from refdgm.derivation import examine
 
@@ -166,20 +166,12 @@ def perform(task, seeds):
     return verify_claim(claims[task.id], seeds)
 
 
-def run(tasks, seeds, jobs=1):
-    """Perform every Task, on `jobs` processes -> yields (task, record) in the order of `tasks`."""
-    if jobs == 1:
-        for task in tasks:
-            yield task, perform(task, seeds)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = [pool.submit(perform, task, seeds) for task in tasks]
-        try:
-            for task, future in zip(tasks, futures):
-                yield task, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+def run(tasks, seeds, jobs=1, executor=None):
+    """Perform every Task, on `jobs` processes or an executor (see refdgm.workers).
+
+    Yields (task, record) in the order of `tasks`.
+    """
+    yield from workers.in_order(tasks, workers.finished(tasks, partial(perform, seeds=seeds), jobs, executor))
 
 
 def summary(records):
