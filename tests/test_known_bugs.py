@@ -187,7 +187,99 @@ def weight_never_updated(h, log_w, proposal, log_w_proposal, u):
     return h, log_w
 
 
+# ---- energies -----------------------------------------------------------------------------
+
+@bug("sklearn#11153", "rbm_energy", "the energy printed with +")
+def energy_as_the_documentation_had_it(v, h, w, b, c):
+    return np.sum((v @ w) * h, axis=1) + v @ b + h @ c
+
+
+@right("sklearn#11153", "rbm_energy")
+def energy_as_it_is_sampled(v, h, w, b, c):
+    return -np.einsum("ni,ij,nj->n", v, w, h) - np.dot(v, b) - np.dot(h, c)
+
+
+@right("f = -E", "rbm_free_energy", "log Z_v: minus the free energy")
+def potential_for_energy(v, w, b, c):
+    return v @ b + np.sum(np.logaddexp(0, v @ w + c), axis=1)
+
+
+@bug("learnergy GaussianRBM", "gaussian_rbm_visible_sample", "the mean: no noise")
+def sample_without_noise(h, eps, w, b, c, sigma):
+    return b + h @ w.T
+
+
+# ---- divergences --------------------------------------------------------------------------
+
+def xlogx(x):
+    return np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0)), 0.0)
+
+
+@right("tfp#337", "js_divergence", "2 JS - 2 log 2")
+def jensen_shannon_by_default(p, q):
+    return np.sum(xlogx(p) + xlogx(q) - xlogx(p + q), axis=-1)
+
+
+@right("tfp#337", "js_divergence", "2 JS")
+def jensen_shannon_self_normalized(p, q):
+    return np.sum(xlogx(p) + xlogx(q) - xlogx(p + q) + np.log(2.0) * (p + q), axis=-1)
+
+
+@right("g_f = -e^v for -e^-v", "f_activation_reverse_kl", "V reversed")
+def minus_exp(v):
+    return -np.exp(v)
+
+
 # ---- samplers -----------------------------------------------------------------------------
+
+@bug("openai/ebm_code_release#2", "langevin_step", "noise of a size of its own: a tempered density")
+def step_and_noise_unrelated(x, score, step_lr, z):
+    return x + 0.5 * step_lr * score + 0.005 * z
+
+
+@bug("ebm-anatomy#1", "langevin_step", "noise of the size 1")
+def noise_not_scaled(x, score, eps, z):
+    return x + eps / 2 * score + z
+
+
+@bug("BNN#17", "langevin_step", "noise times eps")
+def noise_times_the_step(x, score, lr, z):
+    return x + 0.5 * lr * score + lr * z
+
+
+@bug("torchebm", "langevin_step", "drift eps with noise sqrt(eps): half the temperature")
+def half_the_noise(x, score, step_size, z):
+    gradient = -score
+    return x - step_size * gradient + np.sqrt(step_size) * z
+
+
+@right("torchebm", "langevin_step", "eps the drift: x + eps score + sqrt(2 eps) z")
+def noise_as_it_should_be(x, score, step_size, z):
+    return x - step_size * -score + np.sqrt(2 * step_size) * z
+
+
+@bug("blackjax#653", "mala_log_acceptance", "the whole ratio inverted")
+def delta_energy_of_mala(x, log_p, score, y, log_p_new, score_new, eps):
+    def transition_energy(at, log_p_at, score_at, to):
+        return -log_p_at + 0.5 * np.sum((to - at - eps / 2 * score_at)**2, axis=1) / eps
+    return transition_energy(x, log_p, score, y) * -1 + transition_energy(y, log_p_new, score_new, x)
+
+
+@bug("breeze#614", "metropolis_hastings_acceptance", "the Hastings correction missing")
+def metropolis_for_metropolis_hastings(old, new, forward, backward):
+    return np.exp(np.minimum(0, new - old))
+
+
+@bug("dealii#64", "metropolis_hastings_acceptance", "the Hastings correction inverted")
+def correction_upside_down(old, new, forward, backward):
+    return np.minimum(1, np.exp(new + forward - old - backward))
+
+
+@bug("torchebm 2a8358dc", "adam_update", "(sum F)^2 for F^2")
+def square_of_the_sum(theta, m, v, g, lr, b1, b2, eps, t):
+    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * np.sum(g)**2
+    return theta + lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps), m, v
+
 
 def mala(x, mean, sd, step, seed, log_ratio):
     rng = onp.random.default_rng(seed)
