@@ -87,8 +87,12 @@ def _weights(log_w):
 
 
 def _search(log_w, u, stream):
+    valid.require(len(log_w) == len(stream.chain), f"log_w has {len(log_w)} rows for {len(stream.chain)} chains.")
+    return picked(log_w, u)
+
+
+def picked(log_w, u):
     """The first k of each row whose cumulative normalised weight exceeds u.  (C, K), (C, n) -> (C, n)"""
     log_w = _weights(log_w)
-    valid.require(len(log_w) == len(stream.chain), f"log_w has {len(log_w)} rows for {len(stream.chain)} chains.")
     up_to = np.cumsum(np.where(log_w == -np.inf, 0.0, exp(log_w - log_w.max(axis=1, keepdims=True))), axis=1)
     return np.stack([np.searchsorted(row / row[-1], at, side="right") for row, at in zip(up_to, u)])
