@@ -20,7 +20,8 @@ setup(
     package_data={"refdgm": ["documents/*.toml", "documents/*.json", "datasets/*.npz", "pages/*.css"], "refdgm.derivations": ["*.toml"]},
     install_requires=["numpy>=1.26", "autograd>=1.7", "scipy>=1.11", "numba>=0.60", "matplotlib>=3.8"],
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6", "jsonschema>=4", "latex2mathml>=3.77", "pygments>=2.15", "joblib>=1.4"],
+        "test": ["pytest>=8", "hypothesis>=6", "jsonschema>=4", "latex2mathml>=3.77", "pygments>=2.15", "joblib>=1.4",
+                 "mpmath>=1.3"],
         "gpu": ["cupy-cuda12x>=13"],
         "jobs": ["joblib>=1.4"],
         "pages": ["latex2mathml>=3.77", "pygments>=2.15"],
