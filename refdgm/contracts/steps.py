@@ -6,7 +6,7 @@ import numpy as np
 
 from refdgm.contract import INTEGER, NUMBER, Argument, Case, Contract, Other
 from refdgm.samplers import independence, mala
-from refdgm.values import values
+from refdgm.values import apart, values
 
 X = Argument("x", "(N, d)", "where the N chains are")
 SCORE = Argument("score", "(N, d)", "dlog p(x)/dx, which points uphill")
@@ -43,6 +43,14 @@ def sgld_cases(seed):
         yield Case(f"{N} chains in {d} dimensions, {m} of {total} data",
                    {**arrays(rng, N, d, "x", "prior_score"), "scores": rng.normal(size=(N, m, d)), "total": total,
                     "eps": rng.uniform(0.1, 0.4), **arrays(rng, N, d, "z")})
+
+
+def tempered(call, case):
+    """The variance of the noise is twice the factor of the score: p itself is sampled, not a power of it."""
+    zero, one = np.zeros_like(case["x"]), np.ones_like(case["x"])
+    drift, = call(**{**case, "x": zero, "score": one, "z": zero})
+    noise, = call(**{**case, "x": zero, "score": zero, "z": one})
+    return apart([noise**2], [2 * drift]) / np.max(np.abs(drift), initial=1e-300)
 
 
 def sgld(prior=lambda m, total: 1.0, data=lambda m, total: total / m, noise=1.0):
@@ -157,7 +165,8 @@ CONTRACTS = [
               "downhill": Other(langevin(drift=lambda eps: -eps / 2), "add the score: minus the energy's gradient"),
               "drift sqrt(eps)": Other(langevin(drift=np.sqrt), "the drift is eps/2 times the score")},
              {"eps the drift: x + eps score + sqrt(2 eps) z": Other(
-                 langevin(lambda eps: eps, lambda eps: np.sqrt(2 * eps)), "the same chain with eps half as large")}),
+                 langevin(lambda eps: eps, lambda eps: np.sqrt(2 * eps)), "the same chain with eps half as large")},
+             {"the variance of the noise is twice the factor of the score, else a power of p is sampled": tempered}),
     Contract("sgld_step", "a step of stochastic gradient Langevin dynamics, the score estimated from m of the data",
              "yu2020 Sec. 2.2; Welling and Teh 2011 Eq. 4",
              (X, Argument("prior_score", "(N, d)", "dlog prior(x)/dx"),
