@@ -6,8 +6,9 @@ r"""ou2018's Table 1 as an experiment: one sigmoid belief net on binary digits, 
     phi by    V-LB   NVIL's signal              IW-LB  VIMCO's          sleep  dreams (x, h) ~ p
               IS     the inclusive KL by importance weights (RWS)       MIS    the same by JSA's chain
 
-An algorithm of refdgm.learning.sbn_learning fills a cell, or `crossed` takes theta's rule from one and phi's from
-another. `exact ML` and `exact ELBO` are references, whose F is a sum over all h (refdgm.directed.sbn_gradients).
+An algorithm of refdgm.learning.sbn_learning fills a cell (MuProp stands beside NVIL), or `crossed` takes theta's rule
+from one and phi's from another. `exact ML` and `exact ELBO` are references, whose F is a sum over all h
+(refdgm.directed.sbn_gradients).
 
 Everything that is compared is exact, a sum over all 2**H states of h: -log p(x) of the training and of the test images,
 KL[q(h|x) || p(h|x)] and KL[p(h|x) || q(h|x)]. All algorithms begin with the same parameters, see the same minibatches
@@ -27,7 +28,7 @@ from refdgm import validation as valid
 from refdgm.directed.sbn_gradients import elbo_gradient, inclusive_gradient
 from refdgm.drawing import decades, dots
 from refdgm.fitting import Algorithm
-from refdgm.learning import sbn_learning
+from refdgm.learning import relaxed_learning, sbn_learning
 from refdgm.runs import Cell, gradient_noise, perform_all, row
 
 AS_LIST, NAME, TITLE = True, "table1", "ou2018's Table 1 on a sigmoid belief net and binary digits"
@@ -66,7 +67,8 @@ def table(H, K):
         for phi, of_phi in PHI_BY.items():
             name = NAMED.get((theta, phi), f"theta {theta}, phi {phi}")
             rows[name] = (theta, phi, whole.get(name) or crossed(name, part[of_theta], part[of_phi]))
-    return {**rows, "RWS, both phi": ("IW-LB", "IS + sleep", sbn_learning.rws(K, H, "both"))}
+    return {**rows, "MuProp": ("V-LB", "V-LB", relaxed_learning.muprop(K, H)),
+            "RWS, both phi": ("IW-LB", "IS + sleep", sbn_learning.rws(K, H, "both"))}
 
 
 def crossed(name, of_theta, of_phi):
