@@ -82,11 +82,22 @@ def test_the_reference_gives_every_valid_output_and_no_invalid_one(item, folder)
             assert test["hard"] or test["flags"] or set(test["allowed"]) == set(values.TOLERANCE)
 
 
+def raises(item, name):
+    """Whether a known mistake has no output where it shows: an overflow that ends in an exception."""
+    for case in item.judge.cases(0):
+        try:
+            contract.truth({**item.mistakes, **item.conventions}[name].function, item, case.arguments)
+        except Exception:
+            return True
+    return False
+
+
 def test_every_mistake_is_shown(folder):
     for name, content in contents(folder).items():
         shown = {flag for group in content["groups"] for test in group["tests"] for flag in test["flags"]}
         if crosscheck.contracts()[name].judge.kind != "keeps":
-            assert shown == set(content["notes"]), (name, set(content["notes"]) - shown)
+            hidden = set(content["notes"]) - shown
+            assert all(raises(crosscheck.contracts()[name], other) for other in hidden), (name, hidden)
 
 
 def test_twice_the_same_bytes(folder, tmp_path, capsys):
