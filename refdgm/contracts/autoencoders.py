@@ -105,7 +105,7 @@ def with_noise_density(x, mean, log_variance, eps, W, b):
     return elbo(x, mean, log_variance, eps, W, b) - 0.5 * np.sum(log_variance)
 
 
-GRADIENTS = ("mean", "log_variance", "W", "b")
+GRADIENTS = ("mean", "log_variance", "W")
 def in_draws(reduce):
     """The mistakes that both bounds of draws know."""
     return {"sigma = exp(log_variance)": Other(of_weights(reduce, log_sd=lambda lv: lv), PLACE),
