@@ -379,9 +379,13 @@ def _journal(arguments):
 
 
 def _writable(path):
+    """Complain now, not after the work; a file that was not there is not left behind."""
+    new = not os.path.exists(path)
     try:
         with open(path, "a", encoding="utf-8"):
             pass
+        if new:
+            os.unlink(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 
