@@ -5,6 +5,15 @@ r"""Autoregressive models (ou2018 Sec. 3.1.3), and a fully visible belief net wi
 
 No latent variable, so log p(x) is a finite sum of D terms and needs no bound. theta = {"W": (D, D), "b": (D,)}, of
 which only W_ij with j < i counts. x : (..., D) bits.
+
+The conditionals normalise themselves, and what is above the diagonal of W counts for nothing:
+
+>>> import numpy as np
+>>> from refdgm.models.autoregressive import log_prob
+>>> theta = {"W": np.array([[9.0, 9.0], [2.0, 9.0]]), "b": np.array([0.5, -1.0])}
+>>> x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+>>> round(float(np.exp(log_prob(theta, x)).sum()), 6)
+1.0
 """
 import autograd.numpy as np
 import numpy as onp

@@ -6,6 +6,15 @@ r"""Directed graphical models: Bayesian networks over discrete variables (kingma
 
 parents : a tuple of node indices for each node. tables : for each node an array of shape (cardinality of each parent,
 own cardinality), a distribution along the last axis. The joint is an array with one axis a node.
+
+Rain (node 0) and a sprinkler (1) wet the grass (2); the probability that it is wet:
+
+>>> import numpy as np
+>>> from refdgm.models.bayes_net import joint
+>>> wet = np.array([[[1.0, 0.0], [0.1, 0.9]], [[0.2, 0.8], [0.01, 0.99]]])
+>>> p = joint(((), (), (0, 1)), [np.array([0.8, 0.2]), np.array([0.7, 0.3]), wet])
+>>> round(float(p[:, :, 1].sum()), 4)
+0.3874
 """
 import itertools
 import math

@@ -4,6 +4,14 @@ r"""A mixture of Bernoulli vectors: the latent variable model whose E- and M-ste
 
 theta = {"a": (H,), "B": (H, D)};  phi (N, H), a row of logits for each datum: local variational parameters;
 X (N, D) bits. The sum over z is over H states.
+
+Where the components are far apart one datum decides: p(z = 0 | x = 11) for two coins that prefer 1 and 0:
+
+>>> import numpy as np
+>>> from refdgm.models.bernoulli_mixture import log_posterior
+>>> theta = {"a": np.zeros(2), "B": np.array([[2.0, 2.0], [-2.0, -2.0]])}
+>>> round(float(np.exp(log_posterior(theta, np.ones((1, 2))))[0, 0]), 3)
+0.982
 """
 import numpy as onp
 

@@ -6,6 +6,13 @@ r"""A coin of unknown bias: a Bernoulli model with a beta prior, the smallest ex
 
 prior = {"a": (), "b": ()}, both positive;  D (n,) bits;  theta (...) in (0, 1), a parameter that is a random variable.
 Everything also has a quadrature over theta (`grid`), which knows nothing of conjugacy.
+
+Under a flat prior four ones have p(D) = 1/5, and not (1/2)^4: each makes the next one likelier.
+
+>>> import numpy as np
+>>> from refdgm.models.beta_bernoulli import log_evidence
+>>> round(float(np.exp(log_evidence({"a": 1.0, "b": 1.0}, np.ones(4)))), 6)
+0.2
 """
 from math import lgamma
 

@@ -7,6 +7,14 @@ multinomial:
 
 There are binom(K + m - 1, m - 1) of them in place of m**K ordered draws, so exact means at K = 400 and m = 3 are sums
 of 80,601 terms, and limits K -> infinity (IWAE, self-normalised importance sampling) are seen without noise.
+
+The variance of the fraction of K = 100 draws that are state 0, times K, is q_0 (1 - q_0):
+
+>>> import numpy as np
+>>> from refdgm.models.counts import multinomial
+>>> counts, log_p = multinomial(np.log([0.5, 0.5]), 100)
+>>> round(float(np.exp(log_p) @ (counts[:, 0] / 100 - 0.5)**2) * 100, 6)
+0.25
 """
 from math import comb
 

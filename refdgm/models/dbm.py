@@ -10,6 +10,14 @@ the middle one. Either is summed out by a product, so that Z is a sum over the s
 
 theta = {"W1": (D, H), "W2": (H, G), "b": (D,), "c1": (H,), "c2": (G,)}.
 v : (..., D), h1 : (..., H), h2 : (..., G) are bits; leading axes are batches and broadcast.
+
+The bound on log p(v) after 20 rounds of mean field, and what it bounds:
+
+>>> import numpy as np
+>>> from refdgm.models.dbm import bound, log_marginal, mean_field, random_theta
+>>> theta, v = random_theta(np.random.default_rng(0), D=3, H=2, G=2), np.array([1.0, 0.0, 1.0])
+>>> round(float(bound(theta, v, *mean_field(theta, v, 20))), 3), round(float(log_marginal(theta, v)), 3)
+(-4.812, -4.706)
 """
 import autograd.numpy as np
 import numpy as onp

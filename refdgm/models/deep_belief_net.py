@@ -7,6 +7,14 @@ They share all parameters and differ in one factor: p(v|h1) is normalised for ea
 visible biases of a DBN cannot change p(h1), and those of a DBM do.
 
 theta = {"W": (D, H), "b": (D,), "U": (H, G), "a": (H,), "d": (G,)}. Tables over all states are (2**D, 2**H, 2**G).
+
+How far the same parameters are from saying the same, in total variation:
+
+>>> import numpy as np
+>>> from refdgm.models.deep_belief_net import deep_belief_net, deep_boltzmann_machine, random_case
+>>> theta = random_case(0)["theta"]
+>>> round(float(np.abs(deep_belief_net(theta) - deep_boltzmann_machine(theta)).sum() / 2), 3)
+0.084
 """
 import numpy as np
 

@@ -8,6 +8,15 @@ The two ways to put a Gaussian into a network side by side: a full covariance G 
 diagonal one that a network computes from h1. T, mu and log sigma^2 are networks of one tanh layer:
 theta = {"T": net, "G": (H1, H1), "mu": net, "log_variance": net} with net = {"W": (J, in), "b": (J,), "M": (out, J),
 "m": (out,)}. x, eps : (..., D), h1, xi1 : (..., H1), h2, xi2 : (..., H2); leading axes broadcast.
+
+The layer's covariance is G G', whatever h2 is; here its correlation:
+
+>>> import numpy as np
+>>> from refdgm.models.dlgm import layer_moments, random_case
+>>> case = random_case(0)
+>>> _, cov = layer_moments(case["theta"], case["h2"])
+>>> round(float(cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1])), 2)
+0.35
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,14 @@ r"""An energy-based model on a few states, and its maximum likelihood (yu2020 Se
 
 Shapes: theta (d,); s (S, d) is what each of the S states feeds into the units; E, p, q (S,); dE (S, d). The energy is
 not linear in theta, its gradient has no mean of zero, and no law is uniform. A tabular energy is E itself with dE = I.
+
+State 0 is too probable under the model: descending this gradient of L_MLE in E(x) raises its energy.
+
+>>> import numpy as np
+>>> from refdgm.models.energy import contrast, law_of
+>>> q = law_of(np.array([0.0, 1.0, 2.0]))
+>>> round(float(contrast(np.eye(3), np.array([0.5, 0.25, 0.25]), q)[0]), 3)
+-0.165
 """
 import autograd.numpy as np
 import numpy as onp

@@ -10,6 +10,15 @@ r"""The game of f-EBM between two small networks, and its linearisation at an eq
 A game is {"s": (S, d), "t": (S, e), "base": (S,), "p": (S,)}: tables over the S states of x. theta (d,) and omega (e,)
 are its players, f is an FDivergence. `Blocks` need only the gradients dE (..., S, d) and dH (..., S, e) at the
 equilibrium, and come in batches.
+
+At the equilibrium both players' gradients vanish:
+
+>>> import numpy as np
+>>> from refdgm.divergences import F_DIVERGENCES
+>>> from refdgm.models.energy_game import gradients, random_game
+>>> down, up = gradients(**random_game(0), f=F_DIVERGENCES["kl"])
+>>> round(float(np.abs(np.append(down, up)).max()), 6)
+0.0
 """
 from typing import NamedTuple
 

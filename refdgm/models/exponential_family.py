@@ -6,6 +6,13 @@ r"""A discrete exponential family, and the Fisher equality: the score has mean z
 
 Shapes: lam (d,), sufficient statistics s (m, d), log reference r (m,). The smallest family with a parameter vector,
 an intractable-looking Z and everything summable: the workbench of stochastic approximation.
+
+A Bernoulli variable at log-odds 0 has the Fisher information 1/4:
+
+>>> import numpy as np
+>>> from refdgm.models.exponential_family import fisher_information
+>>> float(fisher_information(np.zeros(1), np.array([[0.0], [1.0]]), np.zeros(2))[0, 0])
+0.25
 """
 import math
 from collections.abc import Callable

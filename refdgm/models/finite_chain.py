@@ -1,6 +1,13 @@
 r"""A Markov chain on a few states, exactly: everything follows from its transition matrix P, P_ij = P(i -> j).
 
 P : (..., S, S), leading axes a batch of chains;  laws are rows, so one step takes mu to mu P.
+
+A chain that leaves state 0 with probability 0.1 and comes back with 0.3 is there three quarters of the time:
+
+>>> import numpy as np
+>>> from refdgm.models.finite_chain import stationary_law
+>>> round(float(stationary_law(np.array([[0.9, 0.1], [0.3, 0.7]]))[0]), 6)
+0.75
 """
 import numpy as np
 

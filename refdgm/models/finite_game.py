@@ -5,6 +5,13 @@ r"""Two laws on a few points, a generator that throws noise onto them, and one f
 
 In these games a discriminator or a variational function is a table with one entry per point, so its best response
 splits into n searches along a line. `supremum` and `crossing` do those by brute force, for all points together.
+
+The largest value of 3 log v - v is at v = 3, to many digits after ten zooms:
+
+>>> import numpy as np
+>>> from refdgm.models.finite_game import supremum
+>>> round(float(supremum(lambda v: 3 * np.log(v) - v, np.array(0.1), np.array(10.0))), 6)
+0.295837
 """
 import numpy as np
 

@@ -5,6 +5,14 @@ r"""The mean of a Gaussian with known noise and a Gaussian prior: exact Bayesian
     p(theta|X) = N(theta_MAP, (V^{-1} + N S^{-1})^{-1}),   theta_MAP = m + V (V + S / N)^{-1} (xbar - m)
 
 prior = {"m": (d,), "V": (d, d)};  S (d, d);  X (..., N, d) or its mean xbar (..., d);  theta (..., d).
+
+One datum of noise 1 against a prior of variance 1: the posterior has half of the variance.
+
+>>> import numpy as np
+>>> from refdgm.models.gaussian_mean import posterior
+>>> prior = {"m": np.zeros(1), "V": np.eye(1)}
+>>> float(posterior(prior, np.eye(1), np.array([[3.0]]))[1][0, 0])
+0.5
 """
 import autograd.numpy as np
 import numpy as onp

@@ -7,6 +7,14 @@ Raiko 2011).
 
 theta = {"w": (D, H), "b": (D,), "c": (H,), "sigma": (D,)}, sigma > 0;  v : (..., D) real, h : (..., H) bits; leading
 axes are batches. Others write w sigma for this w: the mean b + sigma w h then has weights without a unit.
+
+With no weights Z = prod_i sqrt(2 pi) sigma_i 2^H: for D = H = 1 its logarithm is log 2 sqrt(2 pi).
+
+>>> import numpy as np
+>>> from refdgm.models.gaussian_rbm import log_partition
+>>> theta = {"w": np.zeros((1, 1)), "b": np.zeros(1), "c": np.zeros(1), "sigma": np.ones(1)}
+>>> round(float(log_partition(theta)), 3)
+1.612
 """
 import autograd.numpy as np
 import numpy as onp

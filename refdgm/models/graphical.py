@@ -4,6 +4,14 @@ r"""One chain of three discrete variables, as a directed and as an undirected mo
     undirected:   p(a, b, c) = phi_1(a, b) phi_2(b, c) / Z           needs Z, the sum over all states
 
 Tables: p(a) (A,), p(b|a) (A, B), p(c|b) (B, C), each row a distribution; phi_1 (A, B), phi_2 (B, C), positive.
+
+The sum over all states of a product of conditionals, and of a product of potentials:
+
+>>> from refdgm.models.graphical import directed_joint, random_case, undirected_product
+>>> case = random_case(0)
+>>> directed, undirected = directed_joint(*case["conditionals"]), undirected_product(*case["potentials"])
+>>> round(float(directed.sum()), 6), round(float(undirected.sum()), 3)
+(1.0, 76.662)
 """
 import numpy as np
 

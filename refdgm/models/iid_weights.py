@@ -11,6 +11,14 @@ In u = log t the integrands are analytic in a strip of half-width pi/2 and die o
 of step 0.3 is exact to rounding. Nothing grows with K: K = 10**5 costs as much as K = 2.
 
 w, probability : (m,), one weight and its law: a finite space, or the nodes of a quadrature.
+
+With a thousand times as many samples the gap is a thousand times smaller, or nearly so:
+
+>>> import numpy as np
+>>> from refdgm.models.iid_weights import gap
+>>> w, probability = np.exp([-1.0, 1.0]), np.array([0.5, 0.5])
+>>> round(float(gap(w, probability, 100) / gap(w, probability, 100_000)), 1)
+1008.8
 """
 import numpy as np
 

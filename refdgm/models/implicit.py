@@ -8,6 +8,14 @@ The invertible G here is x = A sinh(arcsinh(eps) + s) + m, a network of one laye
 theta = {"A": (D, D) invertible, "s": (D,), "m": (D,)}. The general one is a rectifier network on scalar noise,
 x = V' max(0, u eps + b) + c eps: theta = {"u": (J,), "b": (J,), "V": (J,), "c": ()}.
 eps, x : (..., D), or (...,) for the rectifier network.
+
+A skewed and turned Gaussian has a density because G has an inverse: eps_2 comes back.
+
+>>> import numpy as np
+>>> from refdgm.models.implicit import generate, inverse, random_case
+>>> theta, eps = random_case(0)["theta"], np.array([0.5, -1.0])
+>>> round(float(inverse(theta, generate(theta, eps))[1]), 6)
+-1.0
 """
 import itertools
 import math

@@ -8,6 +8,13 @@ r"""Invertible transformations with a tractable Jacobian determinant (kingma2019
 Both are composed here: a convolution mixes the channels, then the first half of them transforms the second half.
 theta = {"W": (c, c), "S", "T": (c/2, c/2), "s", "t": (c/2,)},  s(a) = S tanh(a) + s,  t(a) = T tanh(a) + t.
 x, z : (h, w, c) with an even number c of channels.
+
+W = 2 I doubles two channels at each of three pixels, so |det dz/dx| = 2^6:
+
+>>> import numpy as np
+>>> from refdgm.models.invertible import convolve
+>>> round(float(np.exp(convolve({"W": 2 * np.eye(2)}, np.zeros((1, 3, 2)))[1])), 6)
+64.0
 """
 import autograd.numpy as np
 import numpy as onp

@@ -5,6 +5,14 @@ r"""Ising model on a torus of R x C spins (Ising 1925; Onsager 1944).
 
 Rows and columns are numbered modulo R and C, so that with two rows (columns) a spin has the same neighbour twice.
 Temperature is within beta and field. theta = {"beta": (), "field": ()};  s : (..., R, C) of -1 and 1.
+
+Of four spins at beta = 1/2 all are up or all are down, most of the time:
+
+>>> import numpy as np
+>>> from refdgm.models.ising import log_prob_table
+>>> p = np.exp(log_prob_table({"beta": 0.5, "field": 0.0}, 2, 2))
+>>> round(float(p[0] + p[15]), 3)
+0.901
 """
 import numpy as np
 

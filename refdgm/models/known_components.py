@@ -5,6 +5,15 @@ r"""A mixture whose components are known: only the mixing weights are learned.
 theta = {"a": (H,)}, phi = {"c": (H,)}; log_B (X, H) is given. The log-likelihood is concave in the weights, so the
 maximum likelihood estimate is unique, and a q that cannot see x never contains the posterior: what a learning
 algorithm owes to q shows at once.
+
+What the weights of maximum likelihood gain over those at the start, in nats per datum:
+
+>>> import numpy as np
+>>> from refdgm.models.known_components import maximum_likelihood, mean_log_likelihood, random_case
+>>> theta, _, log_B, p_data = random_case(0).values()
+>>> best = {"a": np.log(maximum_likelihood(log_B, p_data))}
+>>> round(float(mean_log_likelihood(best, log_B, p_data) - mean_log_likelihood(theta, log_B, p_data)), 4)
+0.0103
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,13 @@ r"""An adversarial net as a model of x and of its label y, in tables (lecture12 
 theta = {"x": (X,)}, phi = {"D": (X,)}; p_data (X,), p_y (2,). A table over y and x is (2, X), one row a label.
 Each x has its own parameter in both nets: an identity between gradients here is one for every
 parametrisation, by the chain rule.
+
+What x tells of its label, in nats, at most log 2 = 0.693:
+
+>>> from refdgm.models.labels import UNIFORM, random_case, weighted_js
+>>> case = random_case(0)
+>>> round(float(weighted_js(case["theta"], case["p_data"], UNIFORM)), 3)
+0.083
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,15 @@ r"""A sigmoid belief net of any depth and its recognition net, without biases (l
 X_0 has no parents and no bias, hence means sigmoid(0) = 1/2. theta and phi are lists of matrices, theta[n-1]
 (K_n, K_{n-1}) with rows theta_{n,k} and phi[n-1] (K_{n-1}, K_n). A law of layer n is a vector over its 2**K_n states,
 and a pass from one layer to the next is a transition matrix: every sum is exact.
+
+Explaining away: given that their common child is on, two units that were independent have a negative covariance.
+
+>>> import numpy as np
+>>> from refdgm.models.layered_sbn import all_binary, posterior
+>>> theta = [np.zeros((2, 1)), np.array([[3.0, 3.0]])]
+>>> p, h = posterior(theta)[1], all_binary(2)
+>>> round(float(p[3] - p @ h[:, 0] * (p @ h[:, 1])), 3)
+-0.035
 """
 import math
 

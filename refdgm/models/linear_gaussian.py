@@ -10,6 +10,13 @@ run, in derivations/linear_gaussian_posterior.py.
 
 theta = {"W": (D, H), "b": (D,), "Psi": (D, D)} with Psi symmetric positive definite;
 phi = {"V": (H, D), "c": (H,), "S": (H, H)} likewise. x : (..., D), h : (..., H); leading axes broadcast.
+
+The bound, and log p(x), which it leaves by KL[q(h|x) || p(h|x)]:
+
+>>> from refdgm.models.linear_gaussian import elbo, log_marginal, random_case
+>>> theta, phi, x = random_case(0).values()
+>>> round(float(elbo(theta, phi, x)), 2), round(float(log_marginal(theta, x)), 2)
+(-19.93, -14.4)
 """
 import autograd.numpy as np
 import numpy as onp

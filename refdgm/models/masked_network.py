@@ -6,6 +6,13 @@ Hidden unit k has a degree d_k in 1..D-1 and reads x_j with j <= d_k; output j r
 depends on x_<j alone, all D conditionals take one pass, and their product sums to one without being normalised.
 
 theta = {"W": (J, D), "b": (J,), "V": (D, J), "c": (D,)},  x (..., D) bits.
+
+Masked so, the network is a law: p sums to one over all x without being normalised.
+
+>>> import numpy as np
+>>> from refdgm.models.masked_network import all_binary, log_prob, random_case
+>>> round(float(np.exp(log_prob(random_case(0)["theta"], all_binary(4))).sum()), 6)
+1.0
 """
 import autograd.numpy as np
 import numpy as onp

@@ -5,6 +5,12 @@ r"""Mixtures: what the marginal of a latent variable model can look like (kingma
     Bernoulli   p(x) = int N(z; 0, 1) prod_j Bernoulli(x_j; p_j(z)) dz       one z and enough hidden units: any p*(x)
 
 Each factor is simple, the marginal need not be. theta = {"a": (Z,) logits of p(z), "mu": (Z, D), "Sigma": (Z, D, D)}.
+
+Gaussians of random precision have heavy tails: 10 scales out, how many nats above the plain Gaussian's log density.
+
+>>> from refdgm.models.mixture import gaussian_log_prob, log_scale_mixture
+>>> round(float(log_scale_mixture(10.0, nu=3.0) - gaussian_log_prob(10.0, 0.0, 1.0)), 3)
+42.846
 """
 import math
 

@@ -3,6 +3,14 @@ r"""Networks of one tanh layer with several heads: how decoders, posteriors and 
     z = tanh(M_0 x + m_0), or z = x where the layer has no units        head:  M z + m
 
 net = {"body": {"M": (J, in), "m": (J,)}, head: {"M": (out, J), "m": (out,)}, ...}, without "body" for J = 0.
+
+A network without a body is linear:
+
+>>> import numpy as np
+>>> from refdgm.models.networks import outputs
+>>> net = {"mean": {"M": np.array([[2.0, -1.0]]), "m": np.array([0.5])}}
+>>> float(outputs(net, np.array([1.0, 3.0]), "mean")[0][0])
+-0.5
 """
 from typing import NamedTuple
 

@@ -7,6 +7,14 @@ r"""Data against noise: the classification problem of noise-contrastive estimati
 
 Shapes: x is one of S states; u_hat, p_0 and p_n (..., S), the noise ratio nu > 0 need not be an integer. The field is
 log-linear, u = f theta with features f (S, d), where an optimum must be unique; a field enters by its u_hat alone.
+
+Where the model says what the noise says, and nu = 1, nothing can be told:
+
+>>> import numpy as np
+>>> from refdgm.models.noise_contrast import posterior
+>>> p = np.array([0.2, 0.8])
+>>> float(posterior(np.log(p), p, nu=1.0)[0][0])
+0.5
 """
 import math
 

@@ -6,6 +6,14 @@ r"""Notation and elementary distributions, as statements that can be wrong (king
 
 The continuous example is a mixture of logistic distributions, weights w, places m, scales s (each (K,)): its
 distribution function and its density both have closed forms.
+
+A density may be above 1, a probability not: p(x = 0) and p(x <= 0) of a logistic law of scale 0.1.
+
+>>> import numpy as np
+>>> from refdgm.models.notation import density, distribution_function
+>>> narrow = dict(w=np.array([1.0]), m=np.array([0.0]), s=np.array([0.1]))
+>>> float(density(np.zeros(1), **narrow)[0]), float(distribution_function(np.zeros(1), **narrow)[0])
+(2.5, 0.5)
 """
 import math
 from itertools import product

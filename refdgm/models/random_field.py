@@ -6,6 +6,15 @@ r"""A neural random field on bits (ou2018 Sec. 4.1, Eq. 33).
 
 theta = {"W": (J, D), "b": (J,), "v": (J,), "c": (D,)};  x : (..., D). Z is a sum over all 2**D states. With D = 1 and
 real x it is an integral: the exponential tilting of a Gaussian reference below.
+
+The gradient of log p(x) has mean zero, since that of log Z is E_p[du/dtheta]:
+
+>>> import numpy as np
+>>> from refdgm.models.random_field import grad_log_prob, law, random_case, states
+>>> theta = random_case(0)["theta"]
+>>> scores = [grad_log_prob(theta, x)["b"][0] for x in states(theta)]
+>>> round(abs(float(law(theta) @ scores)), 6)
+0.0
 """
 import autograd.numpy as np
 import numpy as onp

@@ -5,6 +5,15 @@ r"""Sigmoid belief net with one layer of binary latents, and its recognition net
 theta = {"a": (H,), "W": (D, H), "b": (D,)};  phi = {"V": (H, D), "c": (H,)}.
 x : (..., D) and h : (..., H) are bits; leading axes are batches and broadcast. Everything is exact: the 2**H
 latent states are summed.
+
+Importance weights have the mean p(x) under q(h|x), however bad q is:
+
+>>> import numpy as np
+>>> from refdgm.models.sbn import latent_states, log_marginal, log_q_table, log_weights, random_case
+>>> theta, phi, x = random_case(0).values()
+>>> w = np.exp(log_weights(theta, phi, x, latent_states(theta)))
+>>> round(float(np.exp(log_q_table(phi, x)) @ w / np.exp(log_marginal(theta, x))), 6)
+1.0
 """
 import math
 

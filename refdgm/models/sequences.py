@@ -4,6 +4,13 @@ A Python slice counts from 0 and leaves out its end, so z_{i:j} is z[i-1:j]. The
 table of all paths of a Markov chain, and holds it against the chain's own: mu P, then P from z_2 to z_3 to z_4.
 
 Shapes: z (..., n);  start (m,) the law of z_1, P (m, m) its transition matrix.
+
+z_{2:4} has three entries, its last one included:
+
+>>> import numpy as np
+>>> from refdgm.models.sequences import between
+>>> len(between(np.arange(1, 6), 2, 4))
+3
 """
 import numpy as np
 

@@ -4,6 +4,15 @@ r"""Discrete tables: x in {0..X-1} and h in {0..H-1}, with nothing assumed about
 
 The most general model with finite states: what holds here for every theta and phi is not owed to a special form.
 Data are a distribution p_data (X,) over x, so an average over the data set is a sum.
+
+KL[q(h|x) || p(h|x)] at the first x, for two tables that have nothing to do with each other:
+
+>>> import numpy as np
+>>> from refdgm.models.tables import log_posterior, log_q, random_case
+>>> theta, phi, _ = random_case(0).values()
+>>> q, p = log_q(phi)[0], log_posterior(theta)[0]
+>>> round(float(np.exp(q) @ (q - p)), 3)
+0.473
 """
 import autograd.numpy as np
 import numpy as onp

@@ -15,17 +15,18 @@ of refdgm.elementary only, so that compiled or not it gives the same bits. Its c
 are all arrays of the type of x, or are x.dtype.type(2): in float32 a bare 2.0 would make a compiled product a float64.
 A target with `products = True` uses jit.dot_fused or its like, and has blocks of jit.lanes chains.
 
-Ready ones, each with its formula in NumPy here and its form in refdgm.kernels.targets:
+Ready ones, each with its formula in NumPy here and its form in refdgm.kernels.targets, only the mixture's log p being
+normalised; and Minibatch, in autograd.numpy, which is known by estimates only (kingma2019 Eq. 1.12):
 
     Gaussian            log p(x) = -(x - m)'P(x - m)/2                                              m (n,), P (n, n)
     GaussianMixture     log p(x) = log sum_k w_k N(x; mean_k, diag(variance_k))                     (K,), (K, n), (K, n)
     MLPEnergy           -log p(x) = E(x) = w3'tanh(w2'tanh(w1'x + b1) + b2) + tau |x|^2 / 2          tau > 0
-
-and a target that is known by estimates only (kingma2019 Eq. 1.12), in autograd.numpy:
-
     Minibatch           log p0(x) + (N/m) sum_(i in M) log p(datum_i | x)       M: m of the N data, drawn anew each time
 
-No log p but the mixture's is normalised.
+>>> import numpy as np
+>>> from refdgm.models.targets import gaussian, log_p_and_score
+>>> float(log_p_and_score(gaussian(np.ones(1), 2 * np.eye(1)), np.array([[3.0]]))[1][0, 0])      # back to the mean
+-4.0
 """
 from collections.abc import Callable
 from typing import NamedTuple

@@ -7,6 +7,15 @@ a parameter dict holds {"W": (J, in), "b": (J,), "M": (out, J), "m": (out,), "S"
 
 x : (..., D), h and eps : (..., H). With H = 1 the marginal and every expectation over q are quadratures, exact
 to rounding; see `latent_grid`.
+
+The bound E_q[log p(x, h) - log q(h|x)] by quadrature over h, and log p(x):
+
+>>> import numpy as np
+>>> from refdgm.models.vae import latent_grid, log_joint, log_marginal, log_q, random_case
+>>> (theta, phi, x), (h, weights) = random_case(0).values(), latent_grid()
+>>> log_w = log_joint(theta, x, h) - log_q(phi, x, h)
+>>> round(float(weights * np.exp(log_q(phi, x, h)) @ log_w), 3), round(float(log_marginal(theta, x)), 3)
+(-7.812, -7.299)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -15,6 +15,15 @@ softplus(s) = max(s, 0) + log(1 + e^-|s|), the logarithms taken of products over
 float32; a float32 log w is the sum of T numbers of that precision.
 
 theta as in refdgm.models.rbm;  base = b_0 (D,), zero where not given;  betas (T + 1,);  v (C, D), log_w (C,).
+
+However short the path, the mean weight is Z / Z_0 exactly; here over all trajectories of three steps:
+
+>>> import numpy as np
+>>> from refdgm.samplers.ais import log_partition_of_base, mean_weight, rbm
+>>> theta, betas = rbm.random_theta(np.random.default_rng(0), 3, 2), np.linspace(0, 1, 4)
+>>> log_ratio = float(rbm.log_partition(theta) - log_partition_of_base(theta))
+>>> round(float(mean_weight(theta, betas) / np.exp(log_ratio)), 6)
+1.0
 """
 from functools import reduce
 from typing import NamedTuple

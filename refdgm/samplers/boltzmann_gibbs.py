@@ -9,6 +9,17 @@ bit for bit, in float64 and float32. Sites are taken in groups of four, which sh
 a site is b_i, then the terms of the other groups, then those of its own group, each in order of the sites.
 
 theta = {"J": (n, n), "b": (n,)} as in refdgm.models.boltzmann;  x (C, n) of 0. and 1., C chains.
+
+The share of 2,000 chains with both units on after 20 sweeps (exactly it is 0.409):
+
+>>> import numpy as np
+>>> from refdgm.samplers.boltzmann_gibbs import init, step
+>>> theta = {"J": np.array([[0.0, 3.0], [3.0, 0.0]]), "b": np.array([-1.5, -1.5])}
+>>> state = init(theta, 2000, seed=0)
+>>> for _ in range(20):
+...     state = step(theta, state)
+>>> float(state.x.prod(axis=1).mean())
+0.3965
 """
 from typing import NamedTuple
 

@@ -10,6 +10,15 @@ the same chain bit for bit, in float64 and float32.
 
 theta = {"W1": (D, H), "W2": (H, G), "b": (D,), "c1": (H,), "c2": (G,)} as in refdgm.models.dbm;
 v (C, D), h1 (C, H), h2 (C, G) of 0. and 1., C chains.
+
+How much one step changes p(v, h2), and how much of where it began it keeps, its second eigenvalue:
+
+>>> import numpy as np
+>>> from refdgm.samplers.dbm_gibbs import dbm, transition_matrix
+>>> theta = dbm.random_theta(np.random.default_rng(0), D=2, H=2, G=1)
+>>> p, T = np.exp(dbm.log_outer_table(theta)), transition_matrix(theta)
+>>> round(float(np.abs(p @ T - p).max()), 6), round(float(np.sort(np.linalg.eigvals(T).real)[-2]), 2)
+(0.0, 0.03)
 """
 from typing import NamedTuple
 

@@ -9,6 +9,17 @@ and a comparison, and `step` in NumPy and the compiled `run` agree bit for bit. 
 uniforms as arguments, see refdgm.samplers.metropolis_hastings.
 
 log_p (S,), R (S, S), rows sum to one;  z (C,) integer states of C chains.
+
+States of weight 3 and 1, a proposal that always leaves: the share of 2,000 chains in state 0 after 20 steps.
+
+>>> import numpy as np
+>>> from refdgm.samplers.finite_metropolis import init, step
+>>> log_p, R = np.log([3.0, 1.0]), np.array([[0.0, 1.0], [1.0, 0.0]])
+>>> state = init(log_p, R, np.zeros(2000, dtype=int), seed=0)
+>>> for _ in range(20):
+...     state = step(log_p, R, state)
+>>> float((state.z == 0).mean())
+0.761
 """
 from typing import NamedTuple
 

@@ -8,6 +8,14 @@ units. `step` is plain NumPy and pure; `run` is the same chain compiled, bit for
 
 theta = {"w": (D, H), "b": (D,), "c": (H,), "sigma": (D,)} as in refdgm.models.gaussian_rbm;  v (C, D) real, h (C, H) of
 0. and 1., C chains.
+
+Two far Gaussians, at 0 and at 4: one step of the hidden unit rarely changes the mode.
+
+>>> import numpy as np
+>>> from refdgm.samplers.gaussian_rbm_gibbs import hidden_transition_matrix
+>>> theta = {"w": np.array([[4.0]]), "b": np.zeros(1), "c": np.array([-8.0]), "sigma": np.ones(1)}
+>>> round(float(hidden_transition_matrix(theta)[0, 1]), 3)
+0.034
 """
 from typing import NamedTuple
 

@@ -4,6 +4,15 @@ r"""Single-site Gibbs sampling of a law over D bits, given as a table of log wei
     random scan       K = (1/D) sum_i P_i: reversible          sequential scan   K = P_1 P_2 ... P_D: invariant only
 
 The states are the rows of all_binary(D): bit i of state s is (s >> i) & 1. u : (2**D,) is known up to a constant.
+
+A scan in a fixed order leaves p invariant, but is not reversible: the largest difference of two opposite flows.
+
+>>> import numpy as np
+>>> from refdgm.samplers.gibbs import sequential_scan
+>>> p = np.array([0.1, 0.2, 0.3, 0.4])
+>>> flow = p[:, None] * sequential_scan(np.log(p))
+>>> round(float(np.abs(flow.sum(axis=0) - p).max()), 6), round(float(np.abs(flow - flow.T).max()), 3)
+(0.0, 0.014)
 """
 import numpy as np
 

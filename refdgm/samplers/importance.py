@@ -14,6 +14,13 @@ what a row of weights gives does not depend on the other rows.
     systematic      u_i = (i + u) / n for one uniform u: each k is picked floor(n wbar_k) or ceil(n wbar_k) times
 
 Shapes: log_w (C, K), one row a chain; -inf is a weight of zero. f (C, K, ...). Indices (C, n).
+
+Resampling one of K = 9 draws from a fair coin makes it nearly a draw from p(1) = 0.9:
+
+>>> import numpy as np
+>>> from refdgm.samplers.importance import resampled_law
+>>> round(float(resampled_law(np.log([0.1, 0.9]), np.log([0.5, 0.5]), 9)[1]), 3)
+0.879
 """
 import numpy as np
 

@@ -8,6 +8,14 @@ The transition matrix is P(h, h') = q(h') min{1, w(h') / w(h)} for h' != h. It s
 its spectral gap is 1 / max w (with p and q normalised): the worst underestimated state decides how fast it forgets.
 
 Shapes: log_w, log_q (..., S) over the S states, P (..., S, S); a chain state h and its cached weight (...).
+
+The second eigenvalue of the chain is 1 - 1 / max w; here max w = 0.8 / 0.5.
+
+>>> import numpy as np
+>>> from refdgm.samplers.independence import transition_matrix
+>>> p, q = np.array([0.8, 0.2]), np.array([0.5, 0.5])
+>>> round(float(np.sort(np.linalg.eigvals(transition_matrix(np.log(p / q), np.log(q))))[0]), 3), round(1 - 0.5 / 0.8, 3)
+(0.375, 0.375)
 """
 from typing import NamedTuple
 

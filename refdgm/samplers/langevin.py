@@ -7,6 +7,13 @@ r"""Unadjusted Langevin dynamics: the step, and its exact law on a Gaussian targ
 
 Shapes: x, z (..., D); P (D, D) symmetric and positive definite; m (D,). A step takes its noise as an argument; it is
 affine on a Gaussian target, so that its law is a recursion of moments.
+
+A step of variance eps = 1 on N(0, 1) makes the chain's own variance 1 / (1 - 1/4), and not 1:
+
+>>> import numpy as np
+>>> from refdgm.samplers.langevin import stationary_covariance
+>>> round(float(stationary_covariance(np.eye(1), 1.0)[0, 0]), 3)
+1.333
 """
 import autograd.numpy as np
 import numpy as onp

@@ -12,6 +12,15 @@ NumPy and pure: its random numbers are those of the state's stream. `run` is the
 float64 and float32.
 
 theta, phi as in refdgm.models.linear_gaussian;  x (D,), one for all chains, or (C, D);  h (C, H), log_w (C,), C chains.
+
+The share of 1,000 chains whose first proposal from a q(h|x) that does not know the posterior is accepted:
+
+>>> import numpy as np
+>>> from refdgm.samplers.linear_gaussian_mis import init, linear_gaussian, step
+>>> theta, phi, x = linear_gaussian.random_case(0).values()
+>>> state = init(theta, phi, x, 1000, seed=0)
+>>> float((step(theta, phi, x, state).h != state.h).any(axis=1).mean())
+0.596
 """
 from typing import NamedTuple
 

@@ -12,6 +12,17 @@ eps is the variance of the noise; with eta = eps/2 the proposal is x + eta s + s
 
 `step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
 (refdgm.models.targets), in float64 and float32.  x, s (C, n); log p (C,): C chains.
+
+At eps = 1 the variance of 4,000 chains on N(0, 1) is that of the target; without the test it is 4/3 (samplers.ula).
+
+>>> import numpy as np
+>>> from refdgm.samplers.mala import init, step
+>>> target = lambda x: -(x**2).sum(axis=-1) / 2
+>>> state = init(target, np.zeros((4000, 1)), seed=0)
+>>> for _ in range(20):
+...     state = step(target, state, 1.0)
+>>> round(float(state.x.var()), 2)
+1.0
 """
 from functools import reduce
 from typing import NamedTuple

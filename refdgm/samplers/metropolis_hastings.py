@@ -6,6 +6,13 @@ p may be unnormalised. The step takes its randomness as arguments, so it serves 
 its own target, and repeats itself exactly.
 
 Shapes: log_p (..., m) over the states, one row a chain; proposal R (m, m), rows sum to one; z (...,) integer states.
+
+From a state of weight 3 to one of weight 1 a proposal is accepted with probability 1/3:
+
+>>> import numpy as np
+>>> from refdgm.samplers.metropolis_hastings import transition_matrix
+>>> round(float(transition_matrix(np.log([3.0, 1.0]), np.array([[0.0, 1.0], [1.0, 0.0]]))[0, 1]), 3)
+0.333
 """
 import numpy as np
 

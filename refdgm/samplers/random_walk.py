@@ -8,6 +8,17 @@ the support; such a proposal is never accepted.
 The target is a function log_p(x), (C, n) -> (C,), in NumPy, or a tuple of parameters as in refdgm.models.targets; with
 the latter `run` is the chain of `step` compiled, bit for bit, in float64 and float32.
 x (C, n): C chains.  scale a positive number, or (n,).
+
+Steps as long as 2.4 standard deviations: the share of proposals that are accepted on N(0, 1).
+
+>>> import numpy as np
+>>> from refdgm.samplers.random_walk import init, step
+>>> target = lambda x: -(x**2).sum(axis=-1) / 2
+>>> state = init(target, np.zeros((1000, 1)), seed=0)
+>>> for _ in range(50):
+...     state = step(target, state, 2.4)
+>>> round(float(state.accepted.mean() / 50), 2)
+0.44
 """
 from functools import reduce
 from typing import NamedTuple

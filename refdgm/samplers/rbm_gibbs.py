@@ -7,6 +7,17 @@ and pure: its uniforms are those of the state's stream. `run` is the same chain 
 float32.
 
 theta = {"w": (D, H), "b": (D,), "c": (H,)} as in refdgm.models.rbm;  v (C, D), h (C, H) of 0. and 1., C chains.
+
+A visible and a hidden unit that like to agree: the share of 2,000 chains in which v is on after 20 steps.
+
+>>> import numpy as np
+>>> from refdgm.samplers.rbm_gibbs import init, step
+>>> theta = {"w": np.array([[4.0]]), "b": np.array([-1.0]), "c": np.array([-2.0])}
+>>> state = init(theta, 2000, seed=0)
+>>> for _ in range(20):
+...     state = step(theta, state)
+>>> float(state.v.mean())
+0.7375
 """
 from typing import NamedTuple
 

@@ -9,6 +9,17 @@ Each step is one attempt of every chain that waits; the others stay as they are.
 waiting} has an exact matrix. A ratio above M is an error: the draws would not be those of p.
 
 propose(stream) -> x (C, ...);  log_ratio(x) = log p(x) - log q(x) (C,);  log_M a number.
+
+With max p/q = 1.8 it takes 1.8 attempts on average; here the mean over 2,000 chains:
+
+>>> import numpy as np
+>>> from refdgm.samplers.rejection import init, proposer, step
+>>> log_w, propose = np.log([1.8, 0.2]), proposer(np.array([0.5, 0.5]))
+>>> state = init(propose, 2000, seed=0)
+>>> while not state.accepted.all():
+...     state = step(propose, lambda z: log_w[z], np.log(1.8), state)
+>>> float(state.attempts.mean())
+1.805
 """
 from typing import NamedTuple
 

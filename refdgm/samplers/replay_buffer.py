@@ -12,6 +12,15 @@ sum_(k >= 0) rho (1 - rho)^k U K^(k+1): rho trades mixing that lasts 1/rho round
 
 All of it is a pure function of the buffer: its stream has one step a round, and its chains are the slots.
 x (B, n); slots (number,) integers.
+
+Half of the slots, and the share of their chains that begin afresh, which is about rho:
+
+>>> import numpy as np
+>>> from refdgm.samplers.replay_buffer import draw, init
+>>> buffer = init(2000, 1, low=0.0, high=1.0, seed=0)
+>>> slots, x = draw(buffer, 1000, rho=0.05, low=0.0, high=1.0)
+>>> len(set(slots.tolist())), float((x != buffer.x[slots]).mean())
+(1000, 0.04)
 """
 from typing import NamedTuple
 

@@ -13,6 +13,14 @@ Many chains side by side, each with an x of its own. `step` is plain NumPy and p
 state's stream. `run` is the same chain compiled, bit for bit, in float64 and float32.
 
 theta = {"a": (H,), "W": (D, H), "b": (D,)} as in refdgm.models.sbn;  h (C, H), x (C, D) of 0. and 1., C chains.
+
+Two causes that each explain x = 1 alone: once one is on the other is not needed, and sweeps forget slowly.
+
+>>> import numpy as np
+>>> from refdgm.samplers.sbn_gibbs import transition_matrix
+>>> theta = {"a": np.array([-3.0, -3.0]), "W": np.array([[9.0, 9.0]]), "b": np.array([-6.0])}
+>>> round(float(np.sort(np.abs(np.linalg.eigvals(transition_matrix(theta, np.ones(1)))))[-2]), 2)
+0.81
 """
 from typing import NamedTuple
 

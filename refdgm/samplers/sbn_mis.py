@@ -15,6 +15,14 @@ update at a time is Algorithm 4's chain; K of them in a row, `run` for K steps w
 `step` is plain NumPy and pure; `run` is the same chain compiled, bit for bit, in float64 and float32.
 
 theta, phi as in refdgm.models.sbn;  x (n, D) of 0. and 1.;  C chains, each with all codes: h (C, n, H), log_w (C, n).
+
+The second eigenvalue of a chain over the codes of two observations, of which each step proposes one:
+
+>>> import numpy as np
+>>> from refdgm.samplers.sbn_mis import sbn, transition_matrix
+>>> theta, phi, X = sbn.random_data_case(0, n=2).values()
+>>> round(float(np.sort(np.linalg.eigvals(transition_matrix(theta, phi, X)).real)[-2]), 3)
+0.717
 """
 from functools import reduce
 from typing import NamedTuple

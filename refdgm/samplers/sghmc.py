@@ -10,6 +10,18 @@ eps r, eps^2, eps C and eps B are called v, eta, alpha and beta.
 
 `step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
 (refdgm.models.targets), in float64 and float32.  x, r (C, n): C chains.
+
+Short steps and friction 1 on N(0, 1), an exact gradient, B = 0: the variance of 2,000 chains is near 1.
+
+>>> import numpy as np
+>>> from refdgm.models.targets import gaussian
+>>> from refdgm.samplers.sghmc import init, step
+>>> target = gaussian(np.zeros(1), np.eye(1))
+>>> state = init(target, np.zeros((2000, 1)), seed=0)
+>>> for _ in range(100):
+...     state = step(target, state, eps=0.1, friction=1.0)
+>>> round(float(state.x.var()), 2)
+0.98
 """
 from functools import reduce
 from typing import NamedTuple

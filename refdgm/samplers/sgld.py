@@ -10,6 +10,18 @@ refdgm.models.targets, or any other target, whose gradient is then exact.
 
 `step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
 (refdgm.models.targets), in float64 and float32.  x (C, n): C chains, each with minibatches of its own.
+
+The posterior of a mean whose data are two 0 and two 2, prior N(0, 1), has the mean 4/5; two data are seen in a step.
+
+>>> import numpy as np
+>>> from refdgm.models.targets import Minibatch
+>>> from refdgm.samplers.sgld import init, polynomial, step
+>>> target = Minibatch(lambda x: -x[:, 0]**2 / 2, lambda x, y: -(y - x)**2 / 2, np.array([0.0, 2.0, 0.0, 2.0]), 2)
+>>> state = init(target, np.zeros((1000, 1)), seed=0)
+>>> for _ in range(60):
+...     state = step(target, state, polynomial(a=0.5, b=10, gamma=0.55))
+>>> round(float(state.x.mean()), 2)
+0.79
 """
 from functools import reduce
 from typing import NamedTuple

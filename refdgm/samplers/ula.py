@@ -7,6 +7,17 @@ chain has a bias of order eps (refdgm.samplers.langevin says how large on a Gaus
 
 `step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
 (refdgm.models.targets), in float64 and float32.  x (C, n): C chains.
+
+At eps = 1 the variance of 4,000 chains on N(0, 1) is near 4/3, as samplers.langevin says, and not 1:
+
+>>> import numpy as np
+>>> from refdgm.samplers.ula import init, step
+>>> target = lambda x: -(x**2).sum(axis=-1) / 2
+>>> state = init(target, np.zeros((4000, 1)), seed=0)
+>>> for _ in range(20):
+...     state = step(target, state, 1.0)
+>>> round(float(state.x.var()), 2)
+1.33
 """
 from functools import reduce
 from typing import NamedTuple

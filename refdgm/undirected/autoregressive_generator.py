@@ -7,6 +7,13 @@ The generator is autoregressive (models.autoregressive, phi = {"W", "b"}): log q
 variable to average over. That is what MIS needs, too; Z drops out of the ratio of weights.
 
 Shapes: x (..., D) bits; laws (2**D,), the transition matrix (2**D, 2**D).
+
+How fast MIS forgets with the generator as proposal, by its second eigenvalue 1 - 1 / max w:
+
+>>> import numpy as np
+>>> from refdgm.undirected.autoregressive_generator import field_and_generator, transition_matrix
+>>> round(float(np.sort(np.linalg.eigvals(transition_matrix(**field_and_generator(0))).real)[-2]), 3)
+0.918
 """
 import autograd.numpy as np
 import numpy as onp

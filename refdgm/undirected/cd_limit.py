@@ -9,6 +9,14 @@ q_theta invariant, and the error of CD-K shrinks by the second eigenvalue of P i
 printed and used, the error stops at the bias of the chain's own stationary law.
 
 Shapes: theta (2,), grid x (S,), E(x) = theta_0 x + theta_1 x^2/2 + x^4/16, dE (S, 2); laws p, q (S,); P (S, S).
+
+The error of CD-1, and that of CD-10000 without Metropolis' correction, relative to the likelihood gradient:
+
+>>> import numpy as np
+>>> from refdgm.undirected.cd_limit import exact_gradient, line_case, surrogate
+>>> exact = exact_gradient(**line_case(1))[0]
+>>> [round(float(surrogate(**line_case(1, corrected), K=K)[0] / exact - 1), 3) for corrected, K in ((1, 1), (0, 10000))]
+[-0.873, 0.029]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,13 @@ Forwards over backwards, everything along a trajectory cancels but the partition
 
 Minus the last line is one draw of the CD-k update. The estimators take x_0 and x_k (..., D), or a Trajectory, as
 arguments, so their means are sums over all trajectories. Biases, elided in the paper, are kept wherever theta has them.
+
+One unit each, w = 1: from x_0 = 0 to x_1 = 1 the free energy falls by log(1 + e) - log 2.
+
+>>> import numpy as np
+>>> from refdgm.undirected.contrastive_divergence import free_energy_difference
+>>> round(float(free_energy_difference({"w": np.eye(1)}, np.zeros(1), np.ones(1))), 3)
+0.62
 """
 import autograd.numpy as np
 import numpy as onp

@@ -11,6 +11,13 @@ Both functions are continuous in t and x, and positive near t = 0. Where t is no
 the derivative, and Eq. 7 holds. At t = 0 the derivative is zero for every x, but that of Z is c.
 
 Shapes: theta (d,), s (S, d) as in refdgm.models.energy; t a number, x (n,) points of the half-line.
+
+At t = 0 no energy changes, but Z does, at the rate c = 1: mass comes in from infinity.
+
+>>> from refdgm.undirected.energy_score import half_line, weight
+>>> x, w = half_line()
+>>> round(float(w @ (weight(0.01, x, 1.2, 1.0) - weight(0.0, x, 1.2, 1.0))) / 0.01, 3)
+1.0
 """
 import autograd.numpy as np
 import numpy as onp

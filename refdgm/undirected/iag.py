@@ -12,6 +12,12 @@ The field is models.random_field on bits; the generator q(x, h) = q(h) q(x|h) is
 
 Shapes: x (..., D), h (..., H); a batch of z is (x~, x, h), three arrays with the same leading axes; F is a dict of
 dicts of (..., *leaf). X = 2**D and M = 2**H states are summed.
+
+KL[p~ || p] and KL[p || q]: the generator is inclusive, so it stands on the right.
+
+>>> from refdgm.undirected.iag import case, objectives
+>>> [round(float(divergence), 2) for divergence in objectives(**case(0))]
+[0.39, 0.16]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -12,6 +12,14 @@ So it is with many dimensions. With few, a generator that is near the field make
 proposal forgets everything. (Langevin steps need a gradient in x, so that bits are left to MIS or Gibbs sampling.)
 
 Shapes: precisions (D,), wider (D,) with entries > 1; x (D,).
+
+In thirty dimensions a generator that is 20 % too wide in each makes MIS slow; Langevin steps do not mind.
+
+>>> import numpy as np
+>>> from refdgm.undirected.langevin_or_mis import langevin_rate, mis_rate
+>>> precisions = np.linspace(1.0, 4.0, 30)
+>>> round(float(mis_rate(precisions, np.full(30, 1.2))), 3), round(float(langevin_rate(precisions, 0.4)), 3)
+(0.996, 0.8)
 """
 import numpy as np
 

@@ -9,6 +9,15 @@ the noise, each sample pulls by the probability with which it is taken for the o
 
 Shapes: S = 2**D states, p_0 and p_n (S,); minibatches E (..., m) and N (..., n) hold indices of states, so that the
 exact mean of Algorithm 8 is a sum over all S**(m + n) minibatches.
+
+With as much noise as data, p_hat = p_n / 3 at some x: a datum there pulls u_hat up with P(C=1|x) = 3/4.
+
+>>> import numpy as np
+>>> from refdgm.undirected.nce import grad_log_data, potential
+>>> theta = {"W": np.zeros((1, 1)), "b": np.zeros(1), "v": np.zeros(1), "c": np.zeros(1)}
+>>> theta_hat, x = {"theta": theta, "c": np.log(6.0)}, np.ones(1)
+>>> round(float(grad_log_data(theta_hat, 0.5, 1.0, x)["theta"]["c"][0]), 6)
+0.75
 """
 import autograd.numpy as np
 import numpy as onp

@@ -14,6 +14,14 @@ As nu grows, theta_hat tends to maximum likelihood and its covariance to the inv
 so the price of a small nu is high where the noise is rare among the data: large p_0/p_n.
 
 Shapes: features f (S, d), p_0 and p_n (S,), theta_hat (d + 1,) with c last.
+
+NCE learns the normaliser along with theta: c, and log Z(theta).
+
+>>> from refdgm.undirected.nce_estimator import estimate, fitting_case, log_partition
+>>> case = fitting_case(0)
+>>> c = estimate(case["features"], case["p_0"], case["p_n"], case["nu"])[-1]
+>>> round(float(c), 3), round(float(log_partition(case["theta"], case["features"])), 3)
+(1.894, 1.894)
 """
 import numpy as np
 

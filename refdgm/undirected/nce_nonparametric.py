@@ -12,6 +12,14 @@ DNCE, of which the review gives no formula, takes alpha p_0 + (1 - alpha) p_n fo
 p_0 (Wang & Ou 2018b).
 
 Shapes: p_0, p_n, log_p (..., S).
+
+By how much J on 20 samples is too good on average, for two states:
+
+>>> import numpy as np
+>>> from refdgm.undirected.nce_nonparametric import mean_training_optimum, optimum
+>>> p_0, p_n = np.array([0.2, 0.8]), np.array([0.5, 0.5])
+>>> round(float(mean_training_optimum(p_0, p_n, 1.0, 20) - optimum(p_0, p_n, 1.0).sum()), 3)
+0.018
 """
 import numpy as np
 

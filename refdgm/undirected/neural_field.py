@@ -9,6 +9,14 @@ states (S, D) and log weights (S,), of which exp(u) is summed. Chains x (C, D) m
 
     bits     a sweep: x_i = 1 with probability sigmoid(u(x_i = 1, rest) - u(x_i = 0, rest)), for each i in turn
     reals    MALA (samplers.mala), or the same proposal taken without a test: Langevin's, whose law is off
+
+Tilting N(0, 1) by u(x) = x gives N(1, 1), and Z = E[e^x] = e^(1/2):
+
+>>> import numpy as np
+>>> from refdgm.undirected.neural_field import log_partition
+>>> theta = {"W": np.zeros((1, 1)), "b": np.zeros(1), "v": np.zeros(1), "c": np.ones(1)}
+>>> round(float(log_partition(theta, sigma=1.0)), 6)
+0.5
 """
 from functools import cache
 

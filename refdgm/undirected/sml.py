@@ -9,6 +9,13 @@ For an RBM, u(v) = -F(v), this is persistent contrastive divergence.
 
 Shapes: S = 2**D states, p_data and mu (S,), K (S, S). The field of Algorithm 6 is log-linear, u = f theta with
 features f (S, d), so that its maximum likelihood estimate is unique.
+
+The gradient vanishes where the data follow the field itself, and not for other data:
+
+>>> from refdgm.undirected.sml import field_case, gradient, law
+>>> theta, p_data = field_case(0).values()
+>>> [round(abs(float(gradient(theta, p)["c"][0])), 3) for p in (law(theta), p_data)]
+[0.0, 0.029]
 """
 import autograd.numpy as np
 import numpy as onp
