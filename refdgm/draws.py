@@ -25,12 +25,17 @@ CHAINS = 4096           # draws of one call
 MOST = 2**18            # draws of one case
 
 
-def moves(cases, most=MOST):
-    """The judge of a step(states, ..., seed) on the states 0..S-1: its truth is the transition matrix."""
+def moves(cases, places=None, most=MOST):
+    """The judge of a step(states, ..., seed) on the states 0..S-1: its truth is the transition matrix.
+
+    places(*parameters) -> (S, ...), what the step takes and returns for each state, where that is not its number.
+    """
     def count(call, parameters, S):
         counts, states = np.zeros((S, S)), np.arange(CHAINS) % S
+        table = None if places is None else places(*parameters.values())
         for n in range(most // CHAINS):
-            new = numbered(call(parameters, states=states, seed=n + 1), (CHAINS,), S)
+            new = call(parameters, states=states if table is None else table[states], seed=n + 1)
+            new = numbered(new if table is None else located(new, table), (CHAINS,), S)
             counts += np.bincount(states * S + new, minlength=S * S).reshape(S, S)
             states = new
             yield counts
@@ -40,7 +45,9 @@ def moves(cases, most=MOST):
         visits = counts[a].sum()
         return {"case": f"the move {a} -> {b}", "expected": [np.array(P[a, b])],
                 "got": [np.array(counts[a, b] / max(visits, 1))]}
-    return _counted("moves", cases, count, log_bayes_factor, worst)
+    judge = _counted("moves", cases, count, log_bayes_factor, worst)
+    judge.places = places
+    return judge
 
 
 def draws(cases, most=MOST):
@@ -61,15 +68,16 @@ def joint(cases, draw, redraw, number, rounds=8, most=MOST):
     """The judge of step(h, x, ..., seed), which leaves p(h|x) as it is: Geweke's joint test on a finite space.
 
     draw(rng, n, *parameters) -> h, x from the joint law; redraw(rng, h, *parameters) -> x ~ p(x|h); number(h, x) ->
-    the place of each pair in the table. The pairs are drawn, then step and redraw alternate: the law must stay.
+    the place of each pair in the table. The pairs are drawn, then step and redraw alternate, a step first and last: the
+    law must stay. (After a redraw a step that draws h from its prior would pass, whatever x is.)
     """
     def count(call, parameters, S):
         counts, rng = np.zeros(S), own_rng()
         for n in range(most // CHAINS):
             h, x = draw(rng, CHAINS, *parameters.values())
             for turn in range(rounds):
+                x = redraw(rng, h, *parameters.values()) if turn else x
                 h = real(call(parameters, states=h, data=x, seed=n * rounds + turn + 1), h.shape)
-                x = redraw(rng, h, *parameters.values())
             counts += np.bincount(numbered(number(h, x), (CHAINS,), S), minlength=S)
             yield counts
 
@@ -193,7 +201,7 @@ def asked(contract, subject, cases, dtypes, seeds, note):
     for seed in seeds:
         for case in cases(seed):
             note(case.label)
-            parameters = rounded(contract, case.arguments, dtype)
+            parameters = rounded(contract, case.arguments, dtype if dtype == "bfloat16" else "float64")
 
             def call(parameters, **filled):
                 def one(a):
@@ -258,6 +266,15 @@ def numbered(states, shape, S):
     if np.any(whole != states) or np.any((whole < 0) | (whole >= S)):
         raise Failed(f"returns states that are not all whole numbers from 0 to {S - 1}")
     return whole
+
+
+def located(x, table):
+    """The number of each row of x in a table of states, or Failed."""
+    x = real(x, (CHAINS, *table.shape[1:]))
+    same = np.all(np.reshape(x, (CHAINS, 1, -1)) == np.reshape(table, (1, len(table), -1)), axis=-1)
+    if not np.all(same.any(axis=1)):
+        raise Failed(f"returns a state that is none of the {len(table)}: {x[~same.any(axis=1)][0]}")
+    return same.argmax(axis=1)
 
 
 def real(x, shape):
