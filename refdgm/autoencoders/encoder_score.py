@@ -9,6 +9,12 @@ Where samples cannot move, a gradient in phi acts on densities at fixed states, 
 
 Tables have the axes (x, z0, z1, zbar) of `refdgm.models.joint_tables`; z = (z_0, z_1) is the supplement's y. Signals
 may have a batch in front. With samples that move, see `encoder_gradient`.
+
+At fixed states Eq. 20, as printed, has mean zero; the gradient has not:
+
+    >>> from refdgm.autoencoders.encoder_score import grad_phi, grad_phi_printed, random_case
+    >>> [round(float(abs(g(**random_case(0))["z1"]).max()), 3) for g in (grad_phi_printed, grad_phi)]
+    [0.0, 0.095]
 """
 import autograd.numpy as np
 from autograd import jacobian

@@ -7,8 +7,17 @@ The decoder's prior over zbar is what the encoder makes of the data, so that p n
     Eq. 8   KL(q || p) >= E_D[log D(x)] + E_D[-log p(x)],      p(x) = sum_zbar q(zbar) p(x|zbar)
 
 A "table" has the axes (x, z0, z1, zbar) of `refdgm.models.joint_tables`, which holds the encoder phi, the decoder theta
-and D; every expectation is a sum over all cells. The alternating chain is in `gsn_chain`, the gradient in phi in
+and D (X,); every expectation is a sum over all cells. The alternating chain is in `gsn_chain`, the gradient in phi in
 `encoder_gradient` and `encoder_score`.
+
+Eq. 8, the divergence and what it bounds:
+
+    >>> import numpy as np
+    >>> from refdgm.autoencoders.gsn import divergence, negative_log_likelihood, random_case
+    >>> case = random_case(2)
+    >>> log_D = case["D"] @ np.log(case["D"])
+    >>> round(float(divergence(**case)), 4), round(float(log_D + negative_log_likelihood(**case)), 4)
+    (1.151, 0.0874)
 """
 import math
 

@@ -8,6 +8,12 @@ cannot where the codes of different x are disjoint: on such "islands" the bound 
 identity.
 
 Tables q(x, z0, z1, zbar) and p(x, z0, z1|zbar) have the axes of `refdgm.models.joint_tables`.
+
+The chance to be back at the first x after 1024 rounds, on islands, and where codes overlap (there it is D(x)):
+
+    >>> from refdgm.autoencoders.gsn_chain import encoder_case, islands_case, many_rounds
+    >>> [round(float(many_rounds(**case)[0, 0]), 3) for case in (islands_case(0), encoder_case(0))]
+    [1.0, 0.422]
 """
 import autograd.numpy as np
 

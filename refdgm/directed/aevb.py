@@ -7,6 +7,15 @@ r"""Auto-encoding variational Bayes: the bound is raised in theta and phi by min
 
 The notes print g <- L~^M, the value and not its gradient. Algorithm 1 runs on the autoencoder of models/vae.py with
 one latent variable, X (N, D), eps (..., M, 1); alternation is shown on tables (models/tables.py), where L is a sum.
+
+The three minibatches of one datum have the mean of the whole:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.aevb import data_case, minibatch_bound
+    >>> parameters, X = data_case(0).values()
+    >>> ones = [minibatch_bound(**parameters, X=X[[i]], eps=np.ones((1, 1)), N=3) for i in range(3)]
+    >>> round(float(np.mean(ones) / minibatch_bound(**parameters, X=X, eps=np.ones((3, 1)), N=3)), 3)
+    1.0
 """
 from itertools import combinations
 

@@ -7,6 +7,13 @@ r"""The bound as auto-encoding: the two terms of Eq. 8 for Gaussian models (ou20
 
 The reconstruction error enters with a minus sign and scaled by the decoder's variance; the oracles are quadratures.
 Shapes: x (D,); mean and variance of q (..., H).
+
+A code one standard deviation from the prior's mean costs half a nat:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.autoencoding import gaussian_kl
+    >>> float(gaussian_kl(mean=np.array([1.0]), variance=np.array([1.0])))
+    0.5
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,14 @@ r"""Adversarial variational Bayes: a discriminator stands in for the density rat
 
 A discriminator of unlimited capacity is a table V (X, H). As footnote 7 has it, the prior log_prior (H,) does not
 depend on theta; p(x|h) = softmax over x of theta["joint"] (X, H). q(h|x) and p_data (X,) are as in models.tables.
+
+The bound, and Eq. 13 at V*, which never evaluates q:
+
+    >>> from refdgm.directed.avb import avb_objective, elbo, optimal_discriminator, random_case
+    >>> theta, phi, p_data, log_prior, _ = random_case(0).values()
+    >>> V = optimal_discriminator(phi, log_prior)
+    >>> round(float(elbo(theta, phi, log_prior, p_data)), 4), round(float(avb_objective(theta, phi, V, p_data)), 4)
+    (-1.9805, -1.9805)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,12 @@ for L = sum(h_K), so three times the multiplications of the value, less those of
 the network: the same order of time. Forward mode and differences take a pass for each of the P parameters.
 
 Ws = [(n_1, n_0), ..., (n_K, n_{K-1})], x (n_0,). A Counter multiplies matrices, and counts.
+
+Multiplications for each one of the value's, by backpropagation and by differences:
+
+    >>> from refdgm.directed.backpropagation import cost_ratio, differences, gradient, random_case
+    >>> [round(cost_ratio(method)(**random_case(0)), 2) for method in (gradient, differences)]
+    [2.63, 98.0]
 """
 import numpy as np
 

@@ -5,6 +5,15 @@ r"""Gradient ascent on the likelihood: where it ends, and what a step costs (kin
 
 Two models: logistic regression, p(y=1|x) = sigmoid(lam . x), for the cost; and a network of one linear hidden unit,
 p(y=1|u) = sigmoid(a b u), for the end. It is the smallest network with a saddle, at a = b = 0.
+lam (D,), x (N, D), y (N,), u (N,).
+
+The size of a b after an ascent that starts beside the path into the saddle, and on it:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.batch_gradient import product_net_ascent
+    >>> u, y = np.array([-1.0, 1.0, 2.0]), np.array([0.2, 0.8, 0.9])
+    >>> [round(float(abs(np.prod(product_net_ascent(start, u, y)))), 4) for start in ((0.2, -0.1), (0.2, -0.2))]
+    [1.2454, 0.0]
 """
 import autograd.numpy as np
 import numpy as onp

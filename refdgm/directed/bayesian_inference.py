@@ -9,6 +9,13 @@ r"""Bayesian inference of parameters, and the predictions that it makes (kingma2
 Eqs. A.1 and A.2 are about any two variables: here the columns a, b (n,) of a list of records, whose shares are p.
 The rest is about the coin of `refdgm.models.beta_bernoulli`, by quadrature over its bias theta and in closed form.
 That the predictions are the best ones is shown for T parameters: their prior (T,) and the model p_theta(x), (T, X).
+
+Three ones in a row, a flat prior: Laplace's rule gives the next one 4/5.
+
+    >>> import numpy as np
+    >>> from refdgm.directed.bayesian_inference import predictive
+    >>> round(float(predictive({"a": 1.0, "b": 1.0}, D=np.ones(3))[1]), 3)
+    0.8
 """
 import autograd.numpy as np
 import numpy as onp

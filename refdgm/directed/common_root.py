@@ -9,6 +9,14 @@ At theta with p_theta(x) = p~(x) and phi with q(h|x) = p_theta(h|x) every import
 
 With a q that misses the posterior the methods have different roots. Tables as in refdgm.models.tables: theta["joint"],
 phi["q"] (X, H), p_data (X,).
+
+The largest entry of any of the fields at the common root, and with another q:
+
+    >>> from refdgm.directed.common_root import fields, root_case
+    >>> root = root_case(0)
+    >>> other = {**root, "phi": {"q": 0 * root["phi"]["q"]}}
+    >>> [round(max(float(abs(f).max()) for f in fields(**at).values()), 4) for at in (root, other)]
+    [0.0, 0.1754]
 """
 import autograd.numpy as np
 

@@ -9,6 +9,13 @@ r"""The Concrete (Gumbel-softmax) relaxation of a binary latent (ou2018 Sec. 3.2
 
 so for small tau the bias is tau p (1 - p) (1 - 2p) int [f(sigmoid(s)) - f(1[s > 0])] ds: it vanishes with tau, and not
 before. f is a cubic with coefficients f (4,), constant first. logit, tau : (),  noise l : (...).
+
+The bias for f(h) = h^2 at two temperatures:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.concrete import bias
+    >>> [round(float(bias(np.array([0.0, 0.0, 1.0, 0.0]), logit=1.0, tau=tau)), 4) for tau in (0.1, 0.02)]
+    [0.0083, 0.0018]
 """
 import autograd.numpy as np
 import numpy as onp

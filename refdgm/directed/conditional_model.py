@@ -6,6 +6,14 @@ A method for p_theta(x) becomes one for p(x|y) by letting the parameters depend 
 so no factor p(y) enters. The unconditional method is the bound of `refdgm.models.tables`, called once for each y.
 
 theta = {"joint": (Y, X, H)} and phi = {"q": (Y, X, H)}: logits, one table for each y.
+
+With q the posterior the bounds are log p(x|y), and p(x|y) sums to one over x for each y:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.conditional_model import conditional_bound, random_case
+    >>> theta = random_case(0)["theta"]
+    >>> [round(float(p), 3) for p in np.exp(conditional_bound(theta, {"q": theta["joint"]})).sum(axis=1)]
+    [1.0, 1.0]
 """
 import math
 

@@ -6,6 +6,14 @@ With TV = sum |p - q| / 2, the symmetric KLsym = (KL[p||q] + KL[q||p]) / 2 and e
                   JS[p||q]  <=  KLsym[p||q] / 2               (convexity of the KL divergence)
 
 so that JS is bounded where the two KL divergences are not, and small where either of TV and KLsym is. p, q (n,).
+
+JS beside its bound TV log 2:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.divergence_bounds import bounds, js
+    >>> p, q = np.array([0.9, 0.1]), np.array([0.1, 0.9])
+    >>> round(float(js(p, q)), 4), round(float(bounds(p, q)[1]), 4)
+    (0.3681, 0.5545)
 """
 import numpy as np
 

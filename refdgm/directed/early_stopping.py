@@ -5,6 +5,13 @@ r"""Early stopping (kingma2019 App. A.3): end when the held-out log-probability 
 That is the best of the whole run where the held-out curve has one peak. It is the first local peak of a curve that
 has several, as the curves of noisy gradients have.
 curve (T,), the held-out log-probability after each step; a path of parameters is (T, n).
+
+The first peak, at step 2, although step 4 is better:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.early_stopping import stop
+    >>> stop(np.array([-3.0, -2.0, -1.0, -1.5, -0.5]))
+    2
 """
 import numpy as np
 

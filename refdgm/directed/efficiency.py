@@ -10,6 +10,14 @@ interest is the recombination fraction g(t) = 1 - sqrt(t).
 Both limits need a model that contains the law of the data. From data of another law t^ goes to the best t that the
 model has, with another variance than 1/I(t). And the number of parameters must stay: where every m observations bring
 a mean of their own, the estimate of their common variance goes to (1 - 1/m) of it (Neyman & Scott 1948).
+t is a number, p(t) and a law (3,), counts (..., 3).
+
+The squared error of g(t^) over the Cramer-Rao bound, for 10 and for 80 observations:
+
+    >>> from refdgm.directed.efficiency import fisher_information, learned, linkage
+    >>> bound = 1 / (4 * 0.7) / fisher_information(0.7)
+    >>> [round(float(learned()(0.7, linkage(0.7), [[1, 1, 1]], n)["n MSE"] / bound), 3) for n in (10, 80)]
+    [1.818, 1.032]
 """
 import numpy as np
 

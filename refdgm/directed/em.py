@@ -7,6 +7,13 @@ r"""EM on a latent class model: the E-step, the M-step, and where they lead (lec
 
 The two features are independent given the class, so the model cannot fit every table and EM takes many steps.
 theta = {"prior": (Z,), "first": (Z, X1), "second": (Z, X2)}; q and log p(x, z) are (X1, X2, Z), p_data is (X1, X2).
+
+The log-likelihood before and after twenty rounds:
+
+    >>> from refdgm.directed.em import em, log_likelihood, random_case
+    >>> case = random_case(0)
+    >>> [round(float(log_likelihood(theta, case["p_data"])), 4) for theta in em(**case, steps=20)[::20]]
+    [-2.7354, -2.2194]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -10,6 +10,13 @@ of which x tells nothing (J = 0) is never improved upon; if x tells all about z 
 
 The mixture of refdgm.models.bernoulli_mixture with two components, its parameters as one vector v (1 + 2 D,): the log
 odds of the components, and B. Data are a law (2**D,) over every x; the model's own law makes v a fixed point.
+
+The factor by which a round of EM shrinks the error in the worst direction:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.em_rate import fixed_point_case, missing_share
+    >>> round(float(abs(np.linalg.eigvals(missing_share(**fixed_point_case(0)))).max()), 3)
+    0.998
 """
 import autograd.numpy as np
 import numpy as onp

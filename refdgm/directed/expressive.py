@@ -7,6 +7,14 @@ N(m(x), blockdiag Lambda_BB^{-1}): conditional variances, not the posterior's ma
 
 zero for Q = all Gaussians, positive for factorised q unless Lambda is diagonal, and smaller for coarser blocks.
 blocks is a list of lists of indices of h; theta and x are those of models.linear_gaussian.
+
+Two latents with Lambda = [[2, 1], [1, 2]]: the gap is log(4/3) / 2.
+
+    >>> import numpy as np
+    >>> from refdgm.directed.expressive import smallest_gap
+    >>> theta = {"W": np.ones((1, 2)), "b": np.zeros(1), "Psi": np.eye(1)}
+    >>> round(float(smallest_gap(theta, blocks=[[0], [1]])), 3)
+    0.144
 """
 import autograd.numpy as np
 import numpy as onp

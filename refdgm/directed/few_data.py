@@ -6,7 +6,13 @@ is a sum over all samples, one term for each table of counts, so no sample is dr
     excess(N) = sum over counts n of p(n) KL_x[p(y|x) || fit(n)(y|x)]
 
 The generative fit adds one to each of its counts (Laplace); the discriminative one has a ridge penalty, which is chosen
-in hindsight, by the excess itself.
+in hindsight, by the excess itself. p and each table of counts are (2, 2**D): y, and every x.
+
+The mean excess after five data, generative and discriminative:
+
+    >>> from refdgm.directed.few_data import discriminative, generative, right_case
+    >>> [round(float(fit(**right_case(0))), 3) for fit in (generative, discriminative)]
+    [0.14, 0.2]
 """
 import numpy as np
 

@@ -6,6 +6,14 @@ r"""Normalising flows (ou2018 Sec. 3.2.1; Rezende & Mohamed 2015).
     planar layer   f(z) = z + u tanh(w'z + b)     det = 1 + u'w (1 - tanh^2(w'z + b)),   invertible if u'w > -1
 
 layers = [{"u": (n,), "w": (n,), "b": ()}, ...];  z : (..., n).
+
+A layer that doubles every area at the origin, where tanh has slope one:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.flows import planar_log_det
+    >>> layer = {"u": np.array([1.0, 0.0]), "w": np.array([1.0, 0.0]), "b": 0.0}
+    >>> round(float(np.exp(planar_log_det(layer, z=np.zeros(2)))), 3)
+    2.0
 """
 import autograd.numpy as np
 import numpy as onp

@@ -5,7 +5,16 @@ r"""Maximum likelihood when everything is observed (kingma2019 Secs. 1.6.1-1.6.2
     Sec. 1.6.2  max of sum log p(x) = max of (1/N) sum log p(x) = min of KL[p^ || p],  p^ the empirical distribution
 
 The model is an exponential family p(x) = exp(lam . s(x) + r(x)) / Z(lam) over x in 0..m-1 (`exponential_family`), with
-fewer parameters than states, so that it does not fit the data exactly. data : (N,) states.
+fewer parameters than states, so that it does not fit the data exactly. data (N,) states; lam (d,), s (m, d), r (m,).
+
+The fitted mean of s(x) = x is that of the data, 7/5:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.fully_observed import maximum_likelihood, model
+    >>> s, r = np.array([[0.0], [1.0], [2.0]]), np.zeros(3)
+    >>> lam = maximum_likelihood(s, r, data=np.array([0, 2, 2, 1, 2]))
+    >>> round(float(model.mean_statistics(lam, s, r)[0]), 3)
+    1.4
 """
 import math
 

@@ -7,7 +7,16 @@ r"""The wake and the sleep phase of the Helmholtz machine: which objective each 
 
 The model and q are tables (models/tables.py). The recognition net may be blind to differences between x: `groups` (X,)
 says which row of phi["q"] (G, Z) each x reads. With a row for every x it contains the posterior, and each phase then
-does what the notes say; with rows shared it does not. p_data (X,) is the law of the data.
+does what the notes say; with rows shared it does not. theta["joint"] (X, Z); p_data (X,) is the law of the data.
+
+What F misses of -log p(x) after a sleep phase, for a net that sees every x and for one that is blind:
+
+    >>> from refdgm.directed.helmholtz import blind_case, free_energy, mean_log_likelihood, seeing_case, slept
+    >>> def missed(theta, phi, groups, p_data):
+    ...     F = free_energy(theta, slept(theta, phi, groups), p_data)
+    ...     return abs(float(F + mean_log_likelihood(theta, phi, groups, p_data)))
+    >>> round(missed(**seeing_case(0)), 3), round(missed(**blind_case(0)), 3)
+    (0.0, 0.109)
 """
 import autograd.numpy as np
 import numpy as onp

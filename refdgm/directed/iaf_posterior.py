@@ -1,16 +1,23 @@
 r"""Posteriors from inverse autoregressive flows (kingma2019 Secs. 3.1, 3.3 and 3.4).
 
+    Sec. 3.1   a sample and its density take one pass over all components at once; a model autoregressive in its own
+               output needs n passes for a sample
     Sec. 3.3   eps = (y - mu(y)) / sigma(y), mu_i and sigma_i from y_<i:  deps/dy is triangular,
                log |det deps/dy| = -sum_i log sigma_i(y)
     Sec. 3.4   z_t = mu_t + sigma_t z_{t-1},  t = 1..T,  mu_t and sigma_t autoregressive functions of z_{t-1}
                log q(z_T) = -sum_i (eps_i^2 / 2 + log(2 pi) / 2 + sum_t log sigma_{t,i}),   z_0 = eps
                gated: z_t = sigma_t z_{t-1} + (1 - sigma_t) m_t with sigma_t = sigmoid(s_t), the same formula
                the order of the components is reversed between steps
-    Sec. 3.1   a sample and its density take one pass over all components at once; a model autoregressive in its own
-               output needs n passes for a sample
 
 net = {"M": (n, n), "m": (n,), "S": (n, n), "s": (n,)}, of which only the strict lower triangles count; nets is a list
 of T of them; y, z, eps (..., n).
+
+How far four components are from right after one pass and after four:
+
+    >>> from refdgm.directed.iaf_posterior import noise_case, sample_from_noise, to_noise
+    >>> net, eps = noise_case(0).values()
+    >>> [round(float(abs(to_noise(net, sample_from_noise(net, eps, k))[0] - eps).max()), 4) for k in (1, 4)]
+    [0.4724, 0.0]
 """
 import autograd.numpy as np
 import numpy as onp

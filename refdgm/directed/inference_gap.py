@@ -8,6 +8,12 @@ For one x, with q*_x the best member of the family Q for this x, and q the one t
 
 Here in the linear-Gaussian model with Q the factorised Gaussians: q*_x has the posterior's mean and its conditional
 variances 1 / Lambda_ii. A member of Q is (mean (..., H), variance (H,)); X (n, D) holds several x.
+
+The two parts at one x:
+
+    >>> from refdgm.directed.inference_gap import gaps, random_case
+    >>> {part: round(float(gap[0]), 3) for part, gap in gaps(**random_case(0)).items()}
+    {'approximation': 0.277, 'amortisation': 6.835}
 """
 import autograd.numpy as np
 import numpy as onp

@@ -7,6 +7,14 @@ r"""The marginal, the posterior, and why both are hard (kingma2019 Secs. 1.7.1, 
 
 Checked where the right-hand sides have closed forms, in the linear-Gaussian model (theta, x (D,), z (..., H) as there),
 and for the gradient in the Bernoulli model with one latent variable.
+
+log E[p^^2] / p(x)^2 with one latent and with twenty of its kind:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.intractability import log_relative_second_moment
+    >>> models = [({"W": np.eye(d), "b": np.zeros(d), "Psi": np.eye(d) / 4}, np.ones(d)) for d in (1, 20)]
+    >>> [round(float(log_relative_second_moment(theta, x)), 3) for theta, x in models]
+    [0.866, 17.328]
 """
 import autograd.numpy as np
 import numpy as onp

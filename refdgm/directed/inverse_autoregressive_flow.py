@@ -6,6 +6,12 @@ r"""The inverse autoregressive flow (ou2018 Sec. 3.2.1; Kingma et al. 2016).
 All z_i are computed at once from eps, and the log-determinant costs nothing.
 net = {"M": (n, n), "m": (n,), "S": (n, n), "s": (n,)};  mu = M tanh(eps) + m  and  log sigma = S tanh(eps) + s, where
 only what is strictly below the diagonal of M and S is used. eps and z : (..., n).
+
+The sum of the log sigma_i, and the log-determinant of the whole Jacobian:
+
+    >>> from refdgm.directed.inverse_autoregressive_flow import log_det, log_det_by_autodiff, random_case
+    >>> [round(float(value(**random_case(0))[0]), 3) for value in (log_det, log_det_by_autodiff)]
+    [1.811, 1.811]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,13 @@ With h_1..h_K ~ q(.|x) and w_k = p(x, h_k) / q(h_k|x):
 
 Shapes: x (D,), h (..., K, H), log_w (..., K). The estimators take the draws h as an argument, so
 their exact mean is a finite sum over all 2**(K H) draws and no claim below needs Monte Carlo.
+
+How far the bound is below log p(x) for one and for four samples:
+
+    >>> from refdgm.directed.iwae import bound, log_p, random_case
+    >>> case = random_case(0)
+    >>> [round(float(log_p(**case) - bound(**case, K=K)), 3) for K in (1, 4)]
+    [0.21, 0.053]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -10,6 +10,12 @@ its sample average is a control variate of known mean, whatever K is:
 For K = 1 and beta = 1 it is the reconstruction term of a draw, less the integrated KL.
 
 Shapes: x (D,), h (..., K, H), log_w (..., K); the means are sums over all 2**(K H) draws.
+
+The variance of log p_hat for K = 3, and what the control variate leaves of it:
+
+    >>> from refdgm.directed.iwae_control_variate import moments, random_case
+    >>> [round(float(moments(**random_case(0), K=3, beta=beta)[1]), 3) for beta in (0.0, None)]
+    [0.154, 0.117]
 """
 import numpy as np
 

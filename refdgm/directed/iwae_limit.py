@@ -8,6 +8,13 @@ If q(h|x) > 0 wherever p(x, h) > 0, the bound tends to log p(x), and the gap is 
 Where q misses states no number of samples finds them: I_K tends to the log of the mass that q covers.
 
 Shapes: p (m,) is p(x, h) for every h at one x, and q (m,) is q(h|x). I_K is exact for any K; see models/iid_weights.
+
+Weights of 0.5 p(x) and 1.5 p(x) have v = 1/4, so K (log p(x) - I_K) tends to 1/8:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.iwae_limit import limit_and_rate
+    >>> round(float(limit_and_rate(p=np.array([0.1, 0.3]), q=np.array([0.5, 0.5]), K=1000)[1]), 3)
+    0.125
 """
 import numpy as np
 

@@ -10,6 +10,15 @@ models/vae; here they go through the layers of refdgm.fused, in the precision of
 params = {"theta": {"W": (J, H), "b": (J,), "M": (D, J), "m": (D,)},
           "phi": {"W": (J, D), "b": (J,), "M": (H, J), "m": (H,), "S": (H, J), "s": (H,)}}, S and s for the log variance
 x (B, D), eps (B, K, H), log_w (B, K)
+
+The bound from one draw of noise for each row of x, and from fifty:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.iwae_network import gradient, random_params
+    >>> params, x = random_params(0, D=4, J=3, H=2, scale=1.0), np.eye(4)
+    >>> eps = np.random.default_rng(0).normal(size=(4, 50, 2))
+    >>> [round(float(gradient(params, x, eps[:, :K])[0]), 3) for K in (1, 50)]
+    [-14.373, -8.527]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,12 @@ With h_phi(x, eps) ~ q(.|x) for eps ~ N(0, I), and w_k = p(x, h_k) / q(h_k|x) at
 params = {"theta": ..., "phi": ...}, networks of models/vae with one latent.  x (D,), eps (..., K, 1), log_w (..., K).
 Means over the noise are sums over a product grid, exact to rounding; the oracle integrates densities over (h_1, h_2)
 instead and never reparameterises.
+
+I_1 and I_2 of a small network:
+
+    >>> from refdgm.directed.iwae_pathwise import bound, random_case
+    >>> [round(float(bound(**random_case(0), K=K)), 3) for K in (1, 2)]
+    [-6.813, -6.767]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -6,7 +6,16 @@ r"""Likelihood and bound as divergences between joint laws (kingma2019 Secs. 2.2
     Sec. 2.8   where p(x|z) = p(x) for every z, the best q is the prior: the latents carry nothing
     Sec. 4.2   argmin_p E_q_D KL[q(z|x) || p(z)] = q(z) = E_q_D q(z|x), the aggregate posterior
 
-The model is `refdgm.models.tables`: theta gives p(x, z), phi gives q(z|x), and p_data (X,) is q_D(x).
+The model is `refdgm.models.tables`: theta["joint"] (X, H) gives p(x, z), phi["q"] (X, H) gives
+q(z|x), and p_data (X,) is q_D(x).
+
+Sec. 2.7, the joint divergence and the sum of its two parts:
+
+    >>> from refdgm.directed.joint_kl import joint_divergence, marginal_divergence, posterior_divergence, tables
+    >>> case = theta, phi, p_data = tuple(tables.random_case(0).values())
+    >>> parts = marginal_divergence(theta, p_data) + posterior_divergence(theta, phi, p_data)
+    >>> round(float(joint_divergence(*case)), 3), round(float(parts), 3)
+    (0.582, 0.582)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,13 @@ see x (refdgm.models.known_components): the estimate to reach is unique, and q n
 reaches it all the same, because accept/reject mends the mismatch; variational learning does not.
 
 Shapes: X values of x, H components, n observations, C parallel chains: codes (C, n); log_B (X, H).
+
+The weight of the first component after 150 steps, and the maximum likelihood estimate:
+
+    >>> from refdgm.directed.jsa_algorithm import estimate, learn, learning_case
+    >>> start, end = learn(**learning_case(0), chains=200)
+    >>> round(float(end[0, 0]), 2), round(float(estimate(**learning_case(0))[0, 0]), 2)
+    (0.59, 0.58)
 """
 from typing import NamedTuple
 

@@ -9,6 +9,12 @@ the encoder at phi = 0: there L has two one-sided derivatives, for x > 0
     on the right  x L'(0),   L'(0) = x w/2 - sign(w) w^2 s / sqrt(2 pi)          on the left  0
 
 All arguments are numbers.
+
+The two slopes at the encoder's kink:
+
+    >>> from refdgm.directed.kinks import one_sided
+    >>> [round(float(slope), 4) for slope in one_sided(x=1.0, w=1.0, s=0.5)]
+    [0.0, 0.3005]
 """
 import autograd.numpy as np
 import numpy as onp

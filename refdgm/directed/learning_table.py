@@ -13,6 +13,14 @@ p(x, h) (sleep), where r_K is the law of one of K draws h_k ~ q, chosen with pro
 
 theta["joint"], phi["q"], A and B (X, H); p_data and a baseline (X,); the discriminator is psi["V"] (X,). A function
 takes what it needs of such a case, by name.
+
+RWS follows the column IW-LB, and not ML:
+
+    >>> from refdgm.directed.learning_table import ALGORITHMS, COLUMNS, distance, random_case, slope, update
+    >>> case, columns = random_case(0), (COLUMNS["IW-LB"], COLUMNS["ML"])
+    >>> rws = update(ALGORITHMS["RWS"], case)["theta"]
+    >>> [round(float(distance(rws, slope(column, "theta", case))), 3) for column in columns]
+    [0.0, 0.765]
 """
 from collections.abc import Callable
 from typing import NamedTuple

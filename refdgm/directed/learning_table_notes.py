@@ -7,6 +7,13 @@ r"""The notes below the table of learning algorithms (ou2018 Table 1, notes 1-3)
 
 Notes 2 and 3: tables (models/tables) and an SBN (models/sbn). Note 1: p(z) = N(mu, 1), p(x|z) = N(z, v) and
 q(z|x) = N(m, s^2), reparameterised; all means are quadratures over one noise, whatever K >= 2 is.
+log_w, log_q (..., H); mu, m, log_s, x and v are numbers.
+
+Note 1, phi's signal-to-noise ratio for the same 4096 draws:
+
+    >>> from refdgm.directed.learning_table_notes import gaussian_case, phi_signal_to_noise
+    >>> [round(float(phi_signal_to_noise(K, M=4096 // K, **gaussian_case(0))), 2) for K in (4, 64)]
+    [4.88, 0.28]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,12 @@ the VAE. The means over noise are sums over a grid; the objectives are integrals
 is reparameterised.
 
 Networks of models/vae with one latent; X (n, D) the data, p_data (n,) its weights, eps (M, K, 1), log_w (n, M, K).
+
+VAE*, the update along the path and the slope of the exclusive KL:
+
+    >>> from refdgm.directed.learning_table_pathwise import random_case, update, vae_slopes
+    >>> [round(float(g["phi"]["m"][0]), 3) for g in (update(**random_case(0), K=1), vae_slopes(**random_case(0)))]
+    [-0.082, -0.082]
 """
 import autograd.numpy as np
 import numpy as onp

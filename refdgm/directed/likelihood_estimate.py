@@ -7,6 +7,13 @@ L = 1, and short of log p(x) by less the larger L is.
 
 Only how often each state was drawn matters, so the mean over all draws is a sum over counts (M, H), for any L.
 log_w, log_q (H,) over the states of z.
+
+Weights of 0.2 and 0.6, equally likely, so log p(x) = log 0.4 = -0.916; one and ten draws:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.likelihood_estimate import mean_estimate
+    >>> [round(float(mean_estimate(np.log([0.2, 0.6]), np.log([0.5, 0.5]), L)), 3) for L in (1, 10)]
+    [-1.06, -0.929]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -7,6 +7,13 @@ r"""The log-derivative trick: its gradient, its estimate from draws, its noise (
 
 The last term is the trace of the Fisher information of q: a log p far from zero, as that of many variables x is, costs
 its square in variance. Model and q are those of models/sbn.py; z is summed over all its states.
+Shapes: x (D,), draws z (..., S, H).
+
+The variance of one draw, and with log p ten further from zero:
+
+    >>> from refdgm.directed.log_derivative import sbn, variance
+    >>> [round(float(variance(**sbn.random_case(0), shift=c)), 4) for c in (0.0, -10.0)]
+    [5.1535, 84.795]
 """
 import autograd.numpy as np
 import numpy as onp

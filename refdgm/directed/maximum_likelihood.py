@@ -6,6 +6,14 @@ r"""Maximum likelihood (ou2018 Sec. 3.2, Eq. 6): what it maximises, and which di
 
 Data X (n, D) are rows of bits, and a state is the index of its row among all 2**D; distributions over the states are
 vectors (2**D,). The model is the sigmoid belief net of models/sbn.py, its marginal summed exactly.
+
+KL[p~ || p] of one 0 and three 1s from a fair coin:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.maximum_likelihood import kl_from_data
+    >>> X = np.array([[0], [1], [1], [1]])
+    >>> round(float(kl_from_data(X, lambda X: np.full(len(X), np.log(0.5)))), 3)
+    0.131
 """
 import autograd.numpy as np
 import numpy as onp

@@ -7,6 +7,12 @@ log-likelihood for a posterior that is closer to the family. That shows at its p
 maximum of the likelihood, p_theta(x) = p_data(x): the bound has a way up from there, the likelihood only a way down.
 
 prior (A, B), likelihood (X, A, B) with sum one over x, p_data (X,), q (X, A, B).
+
+What one M-step gains on the bound, and what it loses on the log-likelihood:
+
+    >>> from refdgm.directed.mean_field_em import gains, random_case
+    >>> [round(float(change), 3) for change in gains()(**random_case(0))]
+    [0.18, 0.03]
 """
 import autograd.numpy as np
 import numpy as onp

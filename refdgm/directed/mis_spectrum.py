@@ -8,6 +8,13 @@ states in decreasing order of their weights w = p/q, the kernel has the eigenval
 so it forgets its start like (1 - 1/max w)^t: what counts is the state that q misses most, neither of the KLs. At q = p
 all but one vanish, and one step is a fresh draw.
 p, q : (S,), both normalised.
+
+An even proposal for the posterior (0.8, 0.2): max w is 1.6, and the second eigenvalue 1 - 1/1.6.
+
+    >>> import numpy as np
+    >>> from refdgm.directed.mis_spectrum import eigenvalues
+    >>> round(float(eigenvalues(p=np.array([0.8, 0.2]), q=np.array([0.5, 0.5]))[1]), 3)
+    0.375
 """
 import numpy as np
 

@@ -10,6 +10,13 @@ fixed) = l' dmu/dphi, which the second term puts back. It is unbiased for any co
 the remainder l - b, and so the variance, small. NVIL has a baseline C(x) in place of b, and nothing to put back.
 
 x (..., D), h and mu (..., H); leading axes are batches. l is extended to mu in [0, 1]^H as log p and log q are written.
+
+The variance of a draw with no baseline, and MuProp's:
+
+    >>> from refdgm.directed.muprop import plain_spread, random_data_case, spreads
+    >>> case = random_data_case(0)
+    >>> round(float(plain_spread(**case)[0]), 3), round(float(spreads()(**case)[1]), 3)
+    (3.15, 0.014)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -5,6 +5,12 @@ r"""A Bayesian network whose conditionals are neural networks (kingma2019 Eqs. 1
 Here every node is Categorical, eta_j = softmax(U_j tanh(V_j onehot(Pa(x_j)) + c_j) + u_j): any weights give a
 distribution, so learning is unconstrained. theta : for each node a dict {"V": (J, inputs), "c": (J,),
 "U": (cardinality, J), "u": (cardinality,)}; parents, cards : for each node its parents and its number of values.
+
+Any weights give a law; an eta that reads its own node does not:
+
+    >>> from refdgm.directed.neural_bayes_net import joint, random_case, read_itself, with_parameters
+    >>> [round(float(p(**random_case(0)).sum()), 3) for p in (joint, with_parameters(read_itself))]
+    [1.0, 0.547]
 """
 import itertools
 import math

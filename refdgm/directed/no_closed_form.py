@@ -5,6 +5,12 @@ r"""Behind a nonlinearity, no law stays Gaussian (kingma2019 Sec. 1.8).
 
 A number for it: KL[p || its Gaussian], where a law's Gaussian is the one with its mean and covariance. It is zero
 exactly where p is Gaussian. Laws are given by their log densities on a grid: nodes (n, d), weights (n,).
+
+KL[p(z|x) || its Gaussian] behind a tanh network, and behind a linear decoder:
+
+    >>> from refdgm.directed.no_closed_form import latent_model, linear_decoder, tanh_decoder
+    >>> [round(abs(float(latent_model(**decoder(0))[0])), 4) for decoder in (tanh_decoder, linear_decoder)]
+    [0.006, 0.0]
 """
 import numpy as np
 

@@ -12,6 +12,14 @@ whoever includes the current draws in that estimate changes the mean:
     sigma = spread of l over the same draws     the mean is no multiple of the gradient
 
 Shapes: x (D,), M draws h (..., M, H), l (..., M). The means are sums over all 2**(M H) draws.
+
+Three draws centred by their own mean have two thirds of the gradient:
+
+    >>> from refdgm.directed.nvil import estimate_grad_phi, over_all_draws, sbn
+    >>> case, mean = sbn.random_case(0), over_all_draws(estimate_grad_phi)
+    >>> centred = mean(**case, baseline=lambda x, log_w: log_w.mean(axis=-1, keepdims=True))
+    >>> round(float(centred["c"][0] / mean(**case, baseline=lambda x, log_w: 0.0)["c"][0]), 3)
+    0.667
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,13 @@ g = dL/dphi by (l - C) s. All components together its variance is a parabola in 
 
 Centring, C = E[l] = L(x), is not the best: it forgets that some h have a longer score than others.
 Shapes: x (D,), C (n,) baselines to compare. The means are sums over all h; the model is refdgm.models.sbn.
+
+The variance with C = L(x), and with C*:
+
+    >>> from refdgm.directed.optimal_baseline import best_baseline, mean_signal, sbn, variance
+    >>> case = sbn.random_case(0)
+    >>> [round(float(variance(**case, C=C(**case))), 4) for C in (mean_signal, best_baseline)]
+    [0.1254, 0.1223]
 """
 import autograd.numpy as np
 import numpy as onp

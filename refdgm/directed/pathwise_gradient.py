@@ -1,14 +1,23 @@
 r"""The reparameterisation trick and the gradient of the bound (kingma2019 Secs. 2.3 and 2.4).
 
+    Sec. 2.3   grad L(x) = E_eps grad [log p(x, z) - log q(z|x)],   z = g(eps, phi, x),  eps ~ N(0, I)
     Sec. 2.4   grad_phi E_{q_phi(z)} f(z) = E_eps grad_phi f(z),   z = g(eps, phi) = mu + L eps,  eps ~ N(0, I)
                in mu: E_eps f'(z)      in L: E_eps f'(z) eps'
-    Sec. 2.3   grad L(x) = E_eps grad [log p(x, z) - log q(z|x)],   z = g(eps, phi, x)
 
 In Sec. 2.3 log q(z|x) depends on phi through z and directly; the direct part is a score: its mean is zero, and it may
 be dropped.
 
 phi = {"mu": (n,), "L": (n, n)} for Sec. 2.4; the model of Sec. 2.3 is `refdgm.models.vae` with one latent.
 Means over eps, and over z for the oracles, are quadratures.
+
+E z^2 = mu^2 + L^2 has the slopes 2 mu and 2 L; two nodes average a square exactly:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.pathwise_gradient import gradient_of_mean
+    >>> phi, eps = {"mu": np.array([1.0]), "L": np.array([[3.0]])}, np.array([[-1.0], [1.0]])
+    >>> g = gradient_of_mean(lambda z: 2 * z, phi, eps, w=np.array([0.5, 0.5]))
+    >>> float(g["mu"][0]), float(g["L"][0, 0])
+    (2.0, 6.0)
 """
 import autograd.numpy as np
 import numpy as onp

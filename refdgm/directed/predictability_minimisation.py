@@ -9,6 +9,14 @@ r"""Predictability minimisation: units of a code that cannot be guessed from eac
 So the error of the best predictors is at most the variance of the units, with equality where every unit is mean-
 independent of the others, which for bits is independence of each unit from the rest: a factorial code. The notes give
 no formula; this is Schmidhuber's (1992) with a quadratic loss. p : (2, .., 2), one axis a unit.
+
+The error of the best predictors of two bits that mostly agree, and of two independent ones:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.predictability_minimisation import best_predictors, prediction_error
+    >>> agreeing, independent = np.array([[0.45, 0.05], [0.05, 0.45]]), np.full((2, 2), 0.25)
+    >>> [round(float(prediction_error(p, best_predictors(p))), 3) for p in (agreeing, independent)]
+    [0.18, 0.5]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -6,6 +6,15 @@ r"""The bound as reconstruction less KL, and the prior that the notes count twic
 For discrete z the printed form is below the right one, so still a bound, but never tight. For continuous z a density
 p(z) may exceed one, and then the printed form exceeds log p(x). Here z is one number, in two models: a linear one
 whose prior has any width, in closed form, and a variational autoencoder, by quadrature.
+Shapes: x (n,) holds n data of the linear model; in the autoencoder x (D,) is one datum.
+
+How far the right and the printed form are from log p(x), under a narrow prior:
+
+    >>> from refdgm.directed import reconstruction_and_kl as notes
+    >>> case = notes.narrow_prior_case(0)
+    >>> terms, log_p = notes.gaussian_terms(**case), notes.log_evidence(**case)
+    >>> [round(float((form(terms) - log_p)[0]), 4) for form in (notes.bound, notes.printed)]
+    [-0.0044, 0.9477]
 """
 import autograd.numpy as np
 import numpy as onp

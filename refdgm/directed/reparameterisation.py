@@ -9,6 +9,12 @@ Both have the same mean, the gradient of L(x) = E_q[log p(x, h) / q(h|x)]; the c
 to phi. The + 1 is the derivative of the entropy of q: along the path log q(h|x) = -log s + terms in eps alone.
 
 Shapes: x (D,), eps (..., H). The model is `refdgm.models.vae`; for H = 1 a mean over eps is a quadrature.
+
+The variance of one draw of dL/dm, pathwise and by REINFORCE:
+
+    >>> from refdgm.directed.reparameterisation import pathwise, score_function, vae, variance
+    >>> [round(float(variance(draw, **vae.random_case(0))[0]), 1) for draw in (pathwise, score_function)]
+    [0.4, 143.7]
 """
 import autograd.numpy as np
 import numpy as onp

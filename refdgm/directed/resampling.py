@@ -13,6 +13,14 @@ against is P = (1/k) p(z_i|x) prod_{j != i} q(z_j), in which each index is equal
 the posterior. Without k the right sides exceed log p(x) by log k where q is the posterior.
 
 Shapes: log_p (m,) is log p(x, z) and log_q (m,) is log q(z|x) for every z, at one x; log_r (..., k).
+
+p(x) = 0.1 + 0.3 and q the posterior: with the factor log p(x) = -0.916, without it log 2 more.
+
+    >>> import numpy as np
+    >>> from refdgm.directed.resampling import bound_of_mean, bound_of_sum
+    >>> log_p, log_q = np.log([0.1, 0.3]), np.log([0.25, 0.75])
+    >>> [round(float(bound(log_p, log_q, k=2)), 3) for bound in (bound_of_mean, bound_of_sum)]
+    [-0.916, -0.223]
 """
 import numpy as np
 

@@ -16,6 +16,14 @@ than |lam|, large early steps then throw lam out for good.
 Algorithm 1 adds gamma_t F, so a minimum attracts for f = -grad(objective); f = +grad(objective) leaves it.
 
 Shapes: rates a (d,) the eigenvalues of A, noise (d,) the variances of S in that basis, error (d,) = lam_0 - root.
+
+A = S = 1 and gamma_t = 1.5/t: T V_T goes to 2.25 / (3 - 1).
+
+    >>> import numpy as np
+    >>> from refdgm.directed.robbins_monro import mean_square_error
+    >>> V = mean_square_error(np.ones(1), np.ones(1), error=2 * np.ones(1), T=10_000, gamma=lambda t: 1.5 / t)
+    >>> round(float(10_000 * V[0]), 3)
+    1.125
 """
 import autograd.numpy as anp
 import numpy as np

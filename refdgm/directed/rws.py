@@ -9,6 +9,12 @@ The last step replaces p(x) by p_hat (ou2018 Eq. 14). It is an equality for no d
 biased; the bias is in rws_bias.py.
 
 Shapes: x (D,), h (..., K, H), log_w and weights (..., K); a score is a dict of (..., K, *leaf).
+
+With one sample the mean update of phi is zero; with three it is not:
+
+    >>> from refdgm.directed.rws import estimate_grad_phi, mean_over_draws, random_case
+    >>> [round(abs(float(mean_over_draws(estimate_grad_phi, K)(**random_case(0))["c"][0])), 3) for K in (1, 3)]
+    [0.0, 0.073]
 """
 import autograd.numpy as np
 import numpy as onp

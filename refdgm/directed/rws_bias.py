@@ -13,6 +13,13 @@ The order shows in 2 b_2K - b_K, where c/K cancels, whatever c is, and a slower 
 
 With s = dlog p(x, h)/dtheta, E_p(h|x)[s] is the likelihood's gradient; with s = dlog q(h|x)/dphi it is minus that of
 KL[p(h|x) || q(h|x)]. Shapes: x (D,), h (M, K, H) for all M draws, log_w (M, K).
+
+K times the bias at K = 200, and its limit:
+
+    >>> from refdgm.directed.rws_bias import limit_of_scaled_bias, one_bit_case, scaled_bias
+    >>> b, limit = scaled_bias(**one_bit_case(0), K=200), limit_of_scaled_bias(**one_bit_case(0))
+    >>> round(float(b["c"][0]), 4), round(float(limit["c"][0]), 4)
+    (0.4592, 0.4566)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -6,6 +6,17 @@ r"""What every algorithm for a sigmoid belief net starts from, draws, adds up an
 theta and phi as in refdgm.models.sbn;  x (B, D), h (B, K, H), a and c (B, K). Random numbers by address: each row of
 the data has a chain of its own, each step and each kind of draw another place. exact() says what is reached: likelihood
 and both KL divergences, summed over all 2**H states of h.
+
+The mean log p(x) of two data, estimated from 1000 draws each and exactly:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.sbn_steps import draw_q, exact, log_weights, row_stream, start
+    >>> x = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+    >>> theta, phi = start(H=2, scale=1.0)(x, seed=1).values()
+    >>> log_w, _ = log_weights(theta, phi, x, draw_q(phi, x, K=1000, s=row_stream([0, 1], seed=1, t=0)))
+    >>> p_hat, log_p = np.exp(log_w).mean(axis=1), exact(x)({"theta": theta, "phi": phi})["log_p"]
+    >>> round(float(np.log(p_hat).mean()), 4), round(float(log_p), 4)
+    (-1.8004, -1.7862)
 """
 import numpy as np
 

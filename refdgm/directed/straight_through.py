@@ -10,6 +10,12 @@ The ST puts the two end slopes of f, weighted with p, in place of its mean slope
 linear in each bit, and for a quadratic f the bias is (p_i - 1/2) f'' p_i (1 - p_i).
 
 f(h) = sum_j c_j tanh(W h + b)_j with net = {"W": (J, n), "b": (J,), "c": (J,)};  h (..., n), logits (n,).
+
+The exact gradient in the first logit, and the estimator's mean:
+
+    >>> from refdgm.directed.straight_through import exact_grad, random_case, straight_through
+    >>> [round(float(gradient(**random_case(0))[0]), 3) for gradient in (exact_grad, straight_through)]
+    [-0.066, -0.061]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -10,6 +10,12 @@ A model p(x, h) in theta and a recognition model q(h|x) in phi; p~(x) is the dis
 
 L is the average of the variational lower bound over the data. Both models are tables (models/tables.py), so nothing
 depends on their form: theta["joint"], phi["q"] and every log-density below are (X, H), p_data is (X,).
+
+The variance of one draw of the phi-gradient, in the sleep phase and with a learning signal:
+
+    >>> from refdgm.directed.wake_sleep import random_case, variances
+    >>> [round(float(variance), 3) for variance in variances(**random_case(0))]
+    [0.72, 1.035]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -9,6 +9,15 @@ A field is a gradient only if its Jacobian J is symmetric. That of L is; of the 
 
 and the other blocks of J - J' are zero: the two phases average the same product under different laws, the data's and
 the model's. It vanishes where they agree, p~(x) q(h|x) = p(x, h). The model is `tables`, p~ is p_data (X,).
+
+The largest entry of J - J', for any q and where the two laws agree:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.wake_sleep_field import random_case, rotation, tables
+    >>> theta, phi, p_data = random_case(0).values()
+    >>> agreed = theta, {"q": theta["joint"]}, np.exp(tables.log_marginal(theta))
+    >>> [round(float(abs(rotation(*case)).max()), 3) for case in ((theta, phi, p_data), agreed)]
+    [0.085, 0.0]
 """
 import autograd.numpy as np
 import numpy as onp

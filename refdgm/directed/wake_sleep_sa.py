@@ -12,6 +12,14 @@ s = (dlog p/dtheta, -dlog q/dphi), and the root attracts. Where h is independent
 
 The model is a sigmoid belief net (models/sbn.py), its pairs (x, h) are enumerated: N = 2**(D + H) of them.
 p_data : (2**D,), a distribution over all x. Draws x (..., D), h (..., H); a minibatch is the last batch axis.
+
+The largest real part of an eigenvalue at the root that attracts, and at the one that repels:
+
+    >>> import numpy as np
+    >>> from refdgm.directed.wake_sleep_sa import independent_root, jacobian, mean_field, perfect_root
+    >>> slopes = [jacobian(mean_field, **root(0)) for root in (perfect_root, independent_root)]
+    >>> [round(float(np.linalg.eigvals(J).real.max()), 5) for J in slopes]
+    [-0.00025, 0.00482]
 """
 import autograd.numpy as np
 import numpy as onp
