@@ -5,8 +5,8 @@ import os
 import sys
 import time
 
-EXPERIMENTS = ("bound_and_noise", "ignored_by_cd", "langevin_bias", "nce_error", "game_spectra",
-               "febm_mixture", "gan_ring", "directed_table", "undirected_table")
+EXPERIMENTS = ("bound_and_noise", "gap_bars", "mis_matrices", "ignored_by_cd", "langevin_bias", "nce_error",
+               "game_spectra", "febm_mixture", "gan_ring", "directed_table", "undirected_table")
 
 
 def main(name=None, argv=None):

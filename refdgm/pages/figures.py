@@ -6,10 +6,13 @@ from refdgm.markup import escape
 
 OF = {          # experiment -> the files of derivations beside which its picture stands
     "bound_and_noise": ("iwae_bound_chain", "signal_to_noise"),
+    "gap_bars": ("inference_gap", "elbo_gap"),
+    "mis_matrices": ("mis_detailed_balance", "jsa_root_finding"),
     "ignored_by_cd": ("cd_is_trajectory_kl",),
     "langevin_bias": ("langevin_bias",),
     "nce_error": ("nce_recovers_normaliser",),
     "game_spectra": ("yu2020_theorem4", "yu2020_theorem5"),
+    "febm_mixture": ("febm_duality", "febm_game_gradient"),
 }
 
 
