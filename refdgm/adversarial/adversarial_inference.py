@@ -9,6 +9,14 @@ D* = p_data / (p_data + p_g): the posterior of the label, not of a latent variab
 constant, so generators that follow it move alike, at any p(y).
 
 The model is that of models/labels.py: theta = {"x": (X,)}, phi = {"D": (X,)}, p_data (X,), p_y (2,).
+
+With uniform labels twice L_phi is the conventional objective of the discriminator:
+
+>>> from refdgm.adversarial.adversarial_inference import conventional_objectives, discriminator_objective, uniform_case
+>>> theta, phi, p_data, _ = uniform_case(0).values()
+>>> conventional, _ = conventional_objectives(theta, phi, p_data)
+>>> round(float(2 * discriminator_objective(theta, phi, p_data)), 2), round(float(conventional), 2)
+(-1.83, -1.83)
 """
 import math
 

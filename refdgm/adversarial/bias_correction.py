@@ -7,6 +7,14 @@ r"""The density ratio and what it repairs: importance weights and rejection (yu2
 
 Shapes: E, p, q, r, g (S,), tables over S states; n samples are rows of states (M, n), all of them, with their
 probabilities (M,).
+
+Rejection turns draws from a fair coin into draws with p(heads) = 0.8, and lets a share 1/M = 1/1.6 of them through:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.bias_correction import accepted_law
+>>> law = accepted_law(np.array([0.5, 0.5]), np.array([1.6, 0.4]))
+>>> round(float(law[0]), 3), round(float(law[-1]), 3)
+(0.8, 0.625)
 """
 import numpy as np
 

@@ -9,6 +9,13 @@ r"""Fenchel conjugates of the functions f that define f-divergences (ou2018 Sec.
 
 The closed forms are those of divergences.F_DIVERGENCES; the oracle searches for each supremum and knows f, or f*, only.
 A table has one row for each divergence and one column for each argument: (12, k).
+
+The conjugate of u log u at t = 2, found by search, and e^(t - 1):
+
+>>> import numpy as np
+>>> from refdgm.adversarial.conjugates import kl, search_over_u
+>>> round(float(search_over_u(kl, np.array([2.0]))[0]), 3), round(float(np.exp(1)), 3)
+(2.718, 2.718)
 """
 import numpy as onp
 from autograd import elementwise_grad

@@ -10,6 +10,15 @@ With m = E_p[dE], h = E_p[dH] and rho = h^T K_HH^{-1} h, which lies in [0, 1] an
 So Theorem 5's "K_EE is positive semidefinite" asks too much: K_EE subtracts 2 m m^T, S at most once, and with a bias in
 H nothing. The inner maximum, found to the end, descends D_f itself, whose Hessian is a covariance.
 The model is that of models/energy_game.py, in batches (p (n, S), dE (n, S, d), dH (n, S, e), curvature (n,)).
+
+H has a bias unit: K_EE is indefinite, and S, which decides if omega is fast, is a covariance. The smallest eigenvalues:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.fast_critic import any_case, blocks, schur_complement
+>>> p, dE, dH, _ = any_case(1).values()
+>>> K = blocks(p, dE, dH)
+>>> [round(float(np.linalg.eigvalsh(matrix)[0, 0]), 1) for matrix in (K.EE, schur_complement(K))]
+[-1.5, 0.6]
 """
 import autograd.numpy as np
 import numpy as onp

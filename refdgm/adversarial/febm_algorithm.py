@@ -10,6 +10,15 @@ With A = f'(r) and B = f*(f'(r)), r = exp(H_omega + E_theta), at samples of p an
     Alg. 1    omega <- omega + eta dL/domega,   theta <- theta - eta dL/dtheta
 
 Shapes: E, H (..., N) at the samples; dE (..., N, d), dH (..., N, e) the gradients of E_theta and H_omega there.
+
+How far the model's law is from the data's, at the start of Algorithm 1 and after 100 steps:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.febm_algorithm import algorithm_1, law_of, start_case
+>>> case = start_case(0)
+>>> run = list(algorithm_1(**case, steps=101))
+>>> [round(float(np.abs(law_of(E) - case["p"]).sum()), 3) for E, _ in (run[0], run[-1])]
+[0.245, 0.0]
 """
 from typing import NamedTuple
 

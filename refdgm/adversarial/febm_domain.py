@@ -4,6 +4,13 @@ r"""Why f-EBM needs no output activation: its critic is in the domain of f* by c
 
 for any number H + E. A critic T that may be any number, as Eq. 12 has it, leaves the domain of most f*, where the
 bound is minus infinity; f-GAN needs an activation of its own for each f. v = H + E : (n,).
+
+Reverse KL has f* for t < 0 only; T = f'(e^v) is there for any v, and f*(T) = v - 1:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.febm_domain import conjugate_at_critic
+>>> float(conjugate_at_critic("reverse kl", np.array([3.0]))[0])
+2.0
 """
 import numpy as np
 

@@ -11,6 +11,14 @@ best H the sum is the gradient of D_f(p||q_theta), although H stays where it is 
 the third term cancel, for p r f'' = q r^2 f''.
 
 Shapes: E, H, p (S,) tables over the states; dE (S, d) the gradient of E_theta at every state.
+
+With the best H and KL the gradient is that of contrastive divergence with exact samples, here p - q = 0.2 - 0.5:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.febm_game import grad_theta, log_partition
+>>> E, p = np.zeros(2), np.array([0.2, 0.8])
+>>> round(float(grad_theta(E, np.log(p) + log_partition(E), np.eye(2), p, "kl")[0]), 6)
+-0.3
 """
 import autograd.numpy as np
 import numpy as onp

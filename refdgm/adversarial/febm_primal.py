@@ -9,6 +9,14 @@ Samples of p and q suffice for the gradient where F is affine, F(u) = a u + b: t
 and the gradient is linear in p. That is so for f(u) = a u log u + c (u - 1), KL, and for nothing else.
 
 Shapes: theta (d,), s (S, d), p and q (S,), as in refdgm.models.energy.
+
+How far the gradient is from linear in the data's law: not at all for KL, and for reverse KL it is.
+
+>>> import autograd.numpy as np
+>>> from refdgm.adversarial.febm_primal import bend, two_data_laws
+>>> generators = lambda u: u * np.log(u), lambda u: -np.log(u)
+>>> [round(float(np.abs(bend(f)(**two_data_laws(0))).max()), 3) for f in generators]
+[0.0, 0.019]
 """
 import autograd.numpy as np
 import numpy as onp

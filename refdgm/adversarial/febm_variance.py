@@ -13,6 +13,12 @@ For q = N(theta, I) and p = N(theta + delta (1..1), I) in d dimensions, and thet
 so Theorem 1 is the better one until d delta^2 > log (3 + 3 delta^2)/(1 + 4 delta^2), and then worse exponentially.
 
 delta is a number; the dimension d too.
+
+Half a standard deviation apart, Theorem 1 has the larger variance from this dimension on:
+
+>>> from refdgm.adversarial.febm_variance import first_worse_dimension
+>>> int(first_worse_dimension(0.5))
+3
 """
 import numpy as np
 

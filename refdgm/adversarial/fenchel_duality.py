@@ -8,6 +8,13 @@ The generators f and their closed forms are those of refdgm.divergences; the sup
 know nothing of derivatives.
 
 Shapes: u, t (n,), one number for each point; one row for each generator.
+
+The conjugate of f = u^2 / 2 is t^2 / 2; at t = 3, by search:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.fenchel_duality import conjugate_by_search
+>>> round(float(conjugate_by_search(lambda u: u**2 / 2, np.array([3.0]))[0]), 6)
+4.5
 """
 import numpy as np
 

@@ -18,6 +18,13 @@ paper's Table 2. Row by row (those marked * are only in Table 6 of that paper's 
 
 Columns: the divergence, the rule, the table, and when the two agree (nothing: after no linear change of v).
 v (n,); a is the weight of the data in the weighted Jensen-Shannon divergence, or the order alpha.
+
+Squared Hellinger: the table's activation at v = 1 is the rule's at v = 2.
+
+>>> from refdgm.adversarial.fgan_table import ROWS
+>>> row = ROWS["squared hellinger"]
+>>> round(float(row.table(1.0, 0.5)), 3), round(float(row.rule(2.0, 0.5)), 3)
+(0.632, 0.632)
 """
 from collections.abc import Callable
 from typing import NamedTuple

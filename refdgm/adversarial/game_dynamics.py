@@ -5,6 +5,13 @@ r"""How f-EBM's game moves near an equilibrium: the flow, its rate, and discrete
     steps        |1 + eta lambda| < 1 for all lambda  <=>  eta < min 2 |Re lambda| / |lambda|^2
 
 J is that of stability.py; the models are those of models/energy_game.py. z = (theta, omega), less the equilibrium.
+
+A spiral inwards, lambda = -1 +- 5i: steps must be shorter than 2/26, or it turns outwards.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.game_dynamics import largest_step
+>>> round(float(largest_step(np.array([[-1.0, 5.0], [-5.0, -1.0]]))), 4)
+0.0769
 """
 import numpy as np
 

@@ -8,6 +8,13 @@ r"""The flow of f-EBM's game, its Jacobian at an equilibrium, and when K_EE is d
 
 Where K_EE is indefinite, the game may still be stable (matched networks) or may not be: see stability.py.
 The model is that of models/energy_game.py. The oracle differentiates V, twice, and knows no block.
+
+dE = 1 or 2 with equal probability: m^2 = 9/4 exceeds the variance 1/4, and K_EE is negative.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.game_field import blocks
+>>> float(blocks(np.array([0.5, 0.5]), np.array([[1.0], [2.0]]), np.ones((2, 1))).EE[0, 0])
+-2.0
 """
 import autograd.numpy as np
 import numpy as onp

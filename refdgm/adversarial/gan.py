@@ -8,6 +8,14 @@ A discriminator D = sigmoid(V) tells data, x ~ p0, from what a generator makes o
     saddle   p = p0, D = 1/2, F = -log 4
 
 p0, p, V, D (n,), one entry per point; noise, G (m,), the law of eps and the point that each eps becomes.
+
+At p = p0 the value is -log 4, its minimum; for another p it is larger.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.gan import value
+>>> fair = np.array([0.5, 0.5])
+>>> round(float(value(fair, fair)), 3), round(float(value(fair, np.array([0.2, 0.8]))), 3)
+(-1.386, -1.285)
 """
 import math
 

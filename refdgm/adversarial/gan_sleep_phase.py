@@ -8,6 +8,15 @@ E_p(x) KL(p(y|x) || q(y|x)). The generator's step adds the generative parameters
 data, which is what the wake phase ascends, occurs nowhere.
 
 The model is that of models/labels.py: theta {"x": (X,)}, phi {"D": (X,)}, p_data (X,), p_y (2,).
+
+The generator's step is the same for any other data, where the wake phase would follow them:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.gan_sleep_phase import generator_step, other_data_case
+>>> theta, phi, p_data, p_y, other = other_data_case(0).values()
+>>> steps = [generator_step(theta, phi, data, p_y)["theta"]["x"] for data in (p_data, other)]
+>>> round(float(np.abs(steps[0] - steps[1]).max()), 6)
+0.0
 """
 import autograd.numpy as np
 import numpy as onp

@@ -8,6 +8,14 @@ and the second tends to E[a'(x) dG(z)/dtheta]. Both pull x the same way, towards
 
 x = G(z) = m + s z + c tanh z, z ~ N(0, 1), theta = {"m", "s", "c"}; a(x) = d_0 + d_1 x + d_2 x^2, d : (3,). Every mean
 over z is a quadrature.
+
+The discriminator is sure, log-odds near -10: one gradient has vanished, the other pulls with all its strength.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.generator_gradients import generator_gradient, non_saturating, saturating
+>>> theta, d = {"m": 0.0, "s": 1.0, "c": 0.0}, np.array([-10.0, 1.0, 0.0])
+>>> [round(float(generator_gradient(theta, d, signal)["m"]), 4) for signal in (saturating, non_saturating)]
+[-0.0001, 0.9999]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -7,6 +7,14 @@ With labels y ~ p(y), x ~ p(x|y), and q(y|x) free at every x:
 For the uniform p(y) of Lemma 1 the information is the Jensen-Shannon divergence that the lemma subtracts, the entropy
 is log 2. So a generator that makes the discriminator's best objective small makes labels unpredictable, and no more.
 p_g, p_data (X,) are p(x|y) for y = 0, 1; p_y (2,).
+
+Where generated and real x are alike the best objective is -log 2, a guess; here they differ a little.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.label_information import best_objective
+>>> p_g, p_data, p_y = np.array([0.5, 0.5]), np.array([0.2, 0.8]), np.array([0.5, 0.5])
+>>> round(float(best_objective(p_data, p_data, p_y)), 2), round(float(best_objective(p_g, p_data, p_y)), 2)
+(-0.69, -0.64)
 """
 import numpy as np
 

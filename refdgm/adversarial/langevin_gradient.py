@@ -10,6 +10,12 @@ The energy is E_theta(x) = |x|^2/2 - sum_j log(1 + exp(theta_j + w_j.x)): Gaussi
 summed out. It is confining and not quadratic.
 
 Shapes: x, z (..., D), theta (d,), W (d, D).
+
+The path's part of the gradient of E[f*(T(x_1))], and with the buffer's, which Eq. 13 leaves out:
+
+>>> from refdgm.adversarial.langevin_gradient import buffer_case, pathwise_and_buffer
+>>> [round(float(pathwise_and_buffer(1, buffer)(**buffer_case(0))[0]), 3) for buffer in (0, 1)]
+[-0.011, 0.069]
 """
 import autograd.numpy as np
 import numpy as onp

@@ -16,6 +16,14 @@ A discriminator that sees x alone is perfect only where no x is both generated a
 not be perfect: the optimal one has 2 p_theta0(x) q^r*(0|x) = p_data(x), and that is all that the proof uses. With
 another D(x) = q^r(0|x) each x counts D/D* times: line 1 is, but for a constant, E_p_data[D(x)/D*(x) L_vae(x)].
 The model is that of models/labelled_vae.py.
+
+Line 1 with the constant C, which the notes leave out, and L_vae:
+
+>>> from refdgm.adversarial.lemma2 import constant, l_vae, line_1, moved_case
+>>> case = moved_case(0)
+>>> C = constant(case["theta0"], case["p_data"], case["fixed"])
+>>> round(float(line_1(**case) + C), 2), round(float(l_vae(**case)), 2)
+(-1.67, -1.67)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -9,6 +9,14 @@ At D* the first is grad 2 JS[p0||p], and the second is grad(KL[p||p0] - 2 JS[p0|
 which vanishes at p = p0. A family that does not contain p0 has other roots under one than under the other.
 
 p = softmax(B theta); B (n, k), theta (k,), p0 and V (n,).
+
+V = -10 everywhere: little is left of the minimax gradient, and the other is as large as ever.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.log_d_trick import log_d_gradient, minimax_gradient
+>>> theta, B, V = np.zeros(1), np.array([[0.0], [1.0]]), np.array([-11.0, -9.0])
+>>> [round(abs(float(gradient(theta, B, V)[0])), 4) for gradient in (minimax_gradient, log_d_gradient)]
+[0.0, 0.5]
 """
 import autograd.numpy as np
 import numpy as onp

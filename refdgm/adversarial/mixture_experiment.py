@@ -9,6 +9,13 @@ The heavier f weighs p/q > 1, the wider the optimum: it covers both modes. All a
 For other mixtures the order may be another: where the light mode is a wide shoulder of the heavy one, squared Hellinger
 is wider than Jensen-Shannon.
 The model is that of models/gaussian_fit.py; the oracle minimises the quadrature of D_f by BFGS and autograd.
+
+The standard deviations that KL and reverse KL select for the mixture of Sec. 6.1; KL covers both modes.
+
+>>> from refdgm.adversarial.mixture_experiment import F_DIVERGENCES, gaussian_fit, optima
+>>> family = {name: F_DIVERGENCES[name] for name in ("kl", "reverse kl")}
+>>> [round(float(sigma), 2) for sigma in optima(gaussian_fit.PRINTED, family)[:, 1]]
+[1.83, 1.63]
 """
 import numpy as np
 from autograd import value_and_grad

@@ -12,6 +12,14 @@ generator that cannot have both modes: one that can has p itself as its minimum 
 
 A Gaussian is a row (mean, log std), many of them (n, 2); target = {"w": (2,), "mean": (2,), "std": (2,)}.
 Integrals are sums over a grid, minima are taken over Gaussians at and around each mode and the moments, and everywhere.
+
+Data with modes at -3 and 4: the mean of the Gaussian on the left of KL, and of the one on its right.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.mode_selection import best, exclusive_kl, inclusive_kl
+>>> data = {"w": np.array([0.6, 0.4]), "mean": np.array([-3.0, 4.0]), "std": np.array([0.7, 0.7])}
+>>> [round(float(best(divergence, data)[0]), 1) for divergence in (exclusive_kl, inclusive_kl)]
+[-3.0, -0.2]
 """
 import math
 

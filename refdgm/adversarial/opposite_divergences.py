@@ -9,6 +9,15 @@ and 2 have the right gradients in theta at the point theta0 for which their targ
 
 The two nets share nothing: gan holds the arguments of models/labels.py and vae those of models/labelled_vae.py,
 each with its theta0.
+
+The joint divergence is -L_vae - H[p_data]: added to L_vae it leaves minus the entropy of the data.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.opposite_divergences import joint_divergence, labelled_vae, vae_reward
+>>> case = {**labelled_vae.random_case(0), "theta0": labelled_vae.random_case(1)["theta"]}
+>>> p = case["p_data"]
+>>> round(float(joint_divergence(**case) + vae_reward(**case)), 2), round(float(p @ np.log(p)), 2)
+(-1.19, -1.19)
 """
 import autograd.numpy as np
 from autograd import grad

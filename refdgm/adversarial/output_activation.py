@@ -12,6 +12,15 @@ w^{-1}(log p0/p), where w(v) = log (f*)'(g_f(v)), that is f'(exp w(v)) = g_f(v):
     KL                                w = v - 1        Pearson             w = log(1 + v/2), for v > -2 only
 
 p0, p, V (n,), one entry for each point; v (k,) any numbers. A table over divergences has one row each.
+
+The principled activation makes V* = log p0/p for every f; there Eq. 32 is the divergence, here reverse KL:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.output_activation import F_DIVERGENCES, f_divergence, objective_without_conjugate
+>>> p0, p = np.array([0.2, 0.8]), np.array([0.5, 0.5])
+>>> F = objective_without_conjugate(F_DIVERGENCES["reverse kl"], p0, p, np.log(p0 / p))
+>>> round(float(F), 3), round(float(f_divergence("reverse kl", p0, p)), 3)
+(0.223, 0.223)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -10,6 +10,16 @@ theta has two components, and the bound says Re lambda < 0 < 0; for one componen
 
 Everything comes in batches of n random models; see models/energy_game.py. What the eigenvalues say of the
 game's course is in game_dynamics.py.
+
+The largest real eigenvalue of one model, and a bound on it; the printed bound is 0 for theta of two components.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.stability import blocks, definite, game_jacobian, real_bound
+>>> case = definite(1, "real")(0)
+>>> bound = real_bound(blocks(case["p"], case["dE"], case["dH"]), case["curvature"])
+>>> eigenvalues = np.linalg.eigvals(game_jacobian(**case))
+>>> round(float(eigenvalues.real[eigenvalues.imag == 0].max()), 2), round(float(bound[0]), 2)
+(-0.47, -0.45)
 """
 import numpy as np
 

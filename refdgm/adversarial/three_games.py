@@ -7,6 +7,15 @@ r"""The three worked cases of variational divergence minimisation (ou2018 Sec. 3
     reverse KL    -e^-v         E_{p0}[-e^-V] - E_p[-1 + V]                     -p/p0           log p0/p
 
 p0, p, V, T (n,), one entry for each point. The oracle puts g_f into the bound of Eq. 27 and finds V* by bisection.
+
+The KL game is largest at V* = 1 + log p0/p and not at log p0/p, which is the best of the shifted one:
+
+>>> import numpy as np
+>>> from refdgm.adversarial.three_games import kl, log_ratio
+>>> p0, p = np.array([0.2, 0.8]), np.array([0.5, 0.5])
+>>> V = log_ratio(p0, p)
+>>> round(float(kl(p0, p, V)), 3), round(float(kl(p0, p, 1 + V)), 3)
+(-0.175, 0.193)
 """
 import autograd.numpy as np
 import numpy as onp

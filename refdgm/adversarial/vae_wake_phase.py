@@ -8,6 +8,14 @@ The VAE's gradients in both models are means over the wake phase's pairs, and no
 
 The model is that of models/labelled_vae.py with y = 0, eta in the place of lambda and z in that of h:
 theta {"x": (X, Z)}, eta {"z": (X, Z)}, p_data (X,), p_z (Z,). A table over x and z is (X, Z).
+
+The wake objective, less the divergence from the prior that the VAE adds, is a bound on E log p(x):
+
+>>> from refdgm.adversarial.vae_wake_phase import bound, prior_kl, vae_case, wake_objective
+>>> theta, eta, p_data, p_z = vae_case(0).values()
+>>> L = wake_objective(theta, eta, p_data) - prior_kl(eta, p_data, p_z)
+>>> round(float(L), 2), round(float(bound(theta, eta, p_data, p_z)), 2)
+(-1.67, -1.67)
 """
 import autograd.numpy as np
 import numpy as onp

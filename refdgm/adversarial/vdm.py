@@ -12,6 +12,14 @@ with negative real parts. At p = p0 it is so if data and noise are spread out. I
 to hold on to at the root, the eigenvalues are imaginary, and the players circle (Mescheder et al. 2018).
 
 x (..., M) with law p0, eps (..., E) with law noise; psi (3,), theta (2,); name is a row of divergences.F_DIVERGENCES.
+
+How fast the players come to rest at p = p0, by the eigenvalue nearest the axis; at a single point they circle.
+
+>>> import numpy as np
+>>> from refdgm.adversarial.vdm import field_matrix, realisable_case
+>>> spectra = [np.linalg.eigvals(field_matrix(**realisable_case(0, spread))) for spread in (1, 0)]
+>>> [round(abs(float(eigenvalues.real.max())), 3) for eigenvalues in spectra]
+[0.183, 0.0]
 """
 import autograd.numpy as np
 import numpy as onp
