@@ -129,8 +129,8 @@ def update_cases(seed):
         yield Case(f"B = {B}, D = {D}, J = {J}, H = {H}" if size == 1 else "weights near 1e3", {
             "x_data": 1.0 * (rng.random((B, D)) < 0.7), "x": 1.0 * (rng.random((B, D)) < 0.4),
             "h": 1.0 * (rng.random((B, H)) < 0.5), "W": size * rng.normal(size=(J, D)), "b": rng.normal(size=J),
-            "v": 2 * rng.normal(size=J), "c": rng.normal(size=D), "a": rng.normal(size=H), "G": size * rng.normal(size=(D, H)),
-            "g": rng.normal(size=D)}, hard=size > 1)
+            "v": 2 * rng.normal(size=J), "c": rng.normal(size=D), "a": rng.normal(size=H),
+            "G": size * rng.normal(size=(D, H)), "g": rng.normal(size=D)}, hard=size > 1)
 
 
 def iag_update(x_data, x, h, W, b, v, c, a, G, g, swap=lambda x_data, x, h: (x_data, x, h), signs=(1.0, 1.0), rows=1.0):
