@@ -7,22 +7,24 @@ A file has groups of tests, and a test is an input and an output, as in Project 
     acceptable   it is what a known convention gives
 
 A function conforms if it gives the output of every valid test and of no invalid one. It agrees with an output if the
-two differ by at most test["allowed"][dtype], an absolute error. Inputs are float32 numbers, the same in every dtype.
-What is random has no output to compare but its exact law: a group of that kind states what was summed over all draws.
+two differ by at most test["allowed"][dtype], an absolute error; a test whose "allowed" lacks a dtype is not for it.
+Inputs are float32 numbers, the same in every dtype. What is random has no output to compare but its exact law: a group
+of that kind states what was summed over all draws, and its inputs are float64.
 """
 import contextlib
 import hashlib
 import json
 import os
 import warnings
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 import refdgm
 from refdgm import crosscheck, draws, journal, values
-from refdgm.contract import INTEGER, NUMBER, rounded, truth
+from refdgm.contract import INTEGER, NUMBER, SEEDS, Case, rounded, truth
 
-SEED = 0
 SHOWN = 3               # inputs on which a known mistake is shown
 SCHEMA = os.path.join(os.path.dirname(__file__), "documents", "test_vectors.schema.json")
 FILLED = ("states", "data", "count", "seed")        # arguments that a group of random tests does not fix
@@ -47,40 +49,57 @@ def vectors(item):
 
 # ---- what arguments determine -----------------------------------------------------------
 
+class _Trial(NamedTuple):
+    """One input and its right output."""
+    case: Case
+    arguments: dict
+    expected: list
+    allowed: dict               # dtype -> absolute error
+
+
 def _of_values(item):
     """A group for the value, and one for each derivative that is asked for."""
     groups = []
     for wrt in (None, *item.judge.gradients):
-        tests, trials = [], []
-        for case in item.judge.cases(SEED):
-            arguments = rounded(item, case.arguments, "float32")
-            expected = truth(item.reference, item, arguments, wrt)
-            if wrt and not all(np.all(np.isfinite(e)) for e in expected):
-                continue                        # an infinity has no derivative
-            allowed = {dtype: _upper(values.TOLERANCE[dtype] * values.scale(item, arguments, expected, dtype, wrt))
-                       for dtype in values.TOLERANCE if dtype != "bfloat16" or not case.hard}
-            tests.append(_test(item, "valid", case, arguments, expected, allowed=allowed))
-            trials.append((case, arguments, expected, allowed))
-        tests += _wrong_values(item, trials, wrt)
+        trials = lru_cache(lambda seed, wrt=wrt: _trials(item, wrt, seed))
+        tests = [_test(item, "valid", t.case, t.arguments, t.expected, allowed=t.allowed) for t in trials(SEEDS[0])]
+        for result, others in (("invalid", item.mistakes), ("acceptable", item.conventions)):
+            for name, other in others.items():
+                shown = (_shown(item, wrt, trials(seed), result, name, other.function) for seed in SEEDS)
+                tests += next(filter(None, shown), [])
         groups.append({"type": "gradient", "wrt": wrt, "tests": tests} if wrt else {"type": "value", "tests": tests})
     return groups
 
 
-def _wrong_values(item, trials, wrt):
-    """What each mistake and convention gives, on small inputs and in the dtypes where it is not the right output."""
-    for result, others in (("invalid", item.mistakes), ("acceptable", item.conventions)):
-        for name, other in others.items():
-            shown = []
-            for case, arguments, expected, allowed in trials:
-                try:
-                    wrong = truth(other.function, item, arguments, wrt)
-                except Exception:
-                    continue                    # it fails there: no output to state
-                off = values.distance(wrong, expected, 1.0)[0]
-                seen = {dtype: error for dtype, error in allowed.items() if off > 2 * error}
-                if seen:
-                    shown.append(_test(item, result, case, arguments, wrong, [name], allowed=seen))
-            yield from sorted(shown, key=lambda test: (test["hard"], -len(test["allowed"]), _size(test)))[:SHOWN]
+def _trials(item, wrt, seed):
+    found = []
+    for case in item.judge.cases(seed):
+        arguments = rounded(item, case.arguments, "float32")
+        expected = truth(item.reference, item, arguments, wrt)
+        if wrt and not all(np.all(np.isfinite(e)) for e in expected):
+            continue                            # an infinity has no derivative
+        found.append(_Trial(case, arguments, expected, {
+            dtype: _upper(tolerance * values.scale(item, arguments, expected, dtype, wrt))
+            for dtype, tolerance in values.TOLERANCE.items() if dtype != "bfloat16" or not case.hard}))
+    return found
+
+
+def _shown(item, wrt, trials, result, name, function):
+    """What a mistake or a convention gives, on small inputs and in the dtypes where it is not the right output."""
+    tests = []
+    for case, arguments, expected, allowed in trials:
+        for made_in in ("float64", "float32"):              # the second may overflow where the first does not
+            try:
+                wrong = truth(function, item, arguments, wrt, made_in)
+            except Exception:
+                continue                                    # it fails there: no output to state
+            off = values.distance(wrong, expected, 1.0)[0]
+            seen = {dtype: error for dtype, error in allowed.items()
+                    if off > 2 * error and made_in in ("float64", dtype)}
+            if seen:
+                tests.append(_test(item, result, case, arguments, wrong, [name], allowed=seen))
+                break
+    return sorted(tests, key=lambda test: (test["hard"], -len(test["allowed"]), _size(test)))[:SHOWN]
 
 
 # ---- what is random -----------------------------------------------------------------------
@@ -88,8 +107,8 @@ def _wrong_values(item, trials, wrt):
 def _of_laws(item):
     """One group: the parameters, and the exact law or mean."""
     tests = []
-    for case in item.judge.cases(SEED):
-        arguments = rounded(item, case.arguments, "float32")
+    for case in item.judge.cases(SEEDS[0]):
+        arguments = rounded(item, case.arguments, "float64")
         extra = {}
         if getattr(item.judge, "variance", None) is not None:
             extra["variance"] = _array(draws.law_of(item.judge.variance, item, arguments))
@@ -106,9 +125,9 @@ def _of_laws(item):
 def _of_steps(item):
     """One group: the parameters, and exact draws to start from."""
     tests = []
-    for case in item.judge.cases(SEED):
-        arguments = rounded(item, case.arguments, "float32")
-        exact = item.judge.draw(np.random.default_rng(SEED), 256, *arguments.values())
+    for case in item.judge.cases(SEEDS[0]):
+        arguments = rounded(item, case.arguments, "float64")
+        exact = item.judge.draw(np.random.default_rng(SEEDS[0]), 256, *arguments.values())
         tests.append(_test(item, "valid", case, arguments, [exact]))
     return [{"type": "keeps", "tests": tests}]
 

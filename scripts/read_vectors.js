@@ -38,6 +38,7 @@ function check(file, functions) {
   const failing = [], agreed = {};
   for (const {type, tests} of groups) {
     for (const {id, result, flags, input, output, allowed} of tests) {
+      if (!("float64" in allowed)) continue;
       for (const array of Object.values(input)) if (array.data) array.data = array.data.map(number);
       const agree = agrees(functions[type](input), output[0], allowed.float64);
       if (result === "valid" ? !agree : result === "invalid" && agree) failing.push(id);
