@@ -150,8 +150,7 @@ def other(w): return 1 - w
 CONTRACTS = [
     Contract("entropy", "H[p] = -sum p log p, where 0 log 0 = 0", "ou2018 Notations", (P,), "(...): in nats", entropy,
              values(table_cases(("p",))),
-             {"the sign": Other(lambda p: -entropy(p), "minus the sum of p log p"),
-              "not weighed": Other(lambda p: -np.sum(np.log(p), axis=-1), "weigh log p with p"),
+             {"not weighed": Other(lambda p: -np.sum(np.log(p), axis=-1), "weigh log p with p"),
               "averaged over the states": over_states(entropy), "one number for the batch": whole(entropy),
               "0 log 0 is NaN": Other(lambda p: -np.sum(p * np.log(p), axis=-1), MASK)},
              {"in bits": bits(entropy)}),
@@ -169,7 +168,8 @@ CONTRACTS = [
              (P, Q), "(...): in nats", kl, values(table_cases(("p", "q"), uncovered=True)),
              {"p and q exchanged": Other(lambda p, q: kl(q, p), "KL[p||q] averages under p; torch's kl_div(log q, p) "
                                                                 "has them the other way round"),
-              "the sign": Other(lambda p, q: -kl(p, q), "log p - log q"),
+              "0 log 0 is NaN for q only": Other(lambda p, q: -entropy(p) - np.sum(p * np.log(q), axis=-1),
+                                                 MASK + "; torch's kl_div leaves it in"),
               "the cross-entropy": Other(cross_entropy, "subtract the entropy of p"),
               "not weighed": Other(lambda p, q: np.sum(np.log(p / q), axis=-1), "weigh with p"),
               "averaged over the states": over_states(kl), "one number for the batch": whole(kl),
