@@ -209,6 +209,43 @@ def sample_without_noise(h, eps, w, b, c, sigma):
     return b + h @ w.T
 
 
+# ---- score matching, denoising ------------------------------------------------------------
+
+@bug("torchebm#318", "denoising_energy_matching_loss", "matched to -n / sigma^2")
+def energy_gradient_matched_to_minus_the_noise(x, noisy, grad_energy, sigma):
+    target = -(noisy - x) / sigma**2
+    return 0.5 * np.mean(np.sum((grad_energy - target)**2, axis=1))
+
+
+@bug("torchebm#333", "denoising_score_matching_loss", "matched to +n / sigma^2")
+def score_matched_to_the_noise(x, noisy, score, sigma):
+    return 0.5 * np.mean(np.sum((score - (noisy - x) / sigma**2)**2, axis=1))
+
+
+@right("torchebm#333", "denoising_energy_matching_loss")
+def energy_gradient_matched_to_the_noise(x, noisy, grad_energy, sigma):
+    return 0.5 * np.mean(np.sum((grad_energy - (noisy - x) / sigma**2)**2, axis=1))
+
+
+@right("z / sigma", "denoising_score_matching_loss", "z parametrisation: times sigma^2, no 1/2")
+def noise_predicted(x, noisy, score, sigma):
+    z = (noisy - x) / sigma
+    return np.mean(np.sum((sigma * score + z)**2, axis=1))
+
+
+@bug("torchebm 2a8358dc", "score_matching_loss", "the square of the sum")
+def squared_norm_as_square_of_the_sum(score, slope):
+    return np.mean(0.5 * np.sum(score, axis=1)**2 + np.sum(slope, axis=1))
+
+
+@bug("CADL#56", "dae_loss", "reads the clean input")
+def encoder_of_the_clean_input(x, noisy, W, b, V, c):
+    current_input = x
+    for weights, bias, activation in ((W, b, np.tanh), (V, c, lambda a: a)):
+        current_input = activation(current_input @ weights.T + bias)
+    return np.mean(np.sum(binary_cross_entropy(x, current_input), axis=1))
+
+
 # ---- divergences --------------------------------------------------------------------------
 
 def xlogx(x):
@@ -305,6 +342,43 @@ def inverted_acceptance(x, mean, sd, step, seed):
 @right("blackjax#653", "mala_kernel")
 def acceptance(x, mean, sd, step, seed):
     return mala(x, mean, sd, step, seed, lambda forward, backward: backward - forward)
+
+
+# ---- estimators that draw ---------------------------------------------------------------------
+
+def drawn(n, x, a, W, b, V, c, seed):
+    """n draws h ~ q(h|x): log w = log p(x, h) - log q(h|x), and dlog q / dV."""
+    rng = onp.random.default_rng(seed)
+    q = sigmoid(V @ x + c)
+    h = (rng.uniform(size=(n, len(a))) < q).astype(float)
+    log_q = np.sum(h * np.log(q) + (1 - h) * np.log(1 - q), axis=1)
+    log_prior = -np.sum(binary_cross_entropy(h, a), axis=1)
+    log_w = log_prior - np.sum(binary_cross_entropy(x, h @ W.T + b), axis=1) - log_q
+    return log_w, (h - q)[:, :, None] * x
+
+
+@right("a zero-mean score term dropped", "elbo_gradient_estimator")
+def reinforce(n, x, a, W, b, V, c, seed):
+    log_w, score = drawn(n, x, a, W, b, V, c, seed)
+    return log_w[:, None, None] * score
+
+
+@right("a zero-mean score term dropped", "elbo_gradient_estimator")
+def reinforce_with_the_whole_derivative(n, x, a, W, b, V, c, seed):
+    log_w, score = drawn(n, x, a, W, b, V, c, seed)
+    return log_w[:, None, None] * score - score         # - dlog q / dV is in the mean 0
+
+
+@right("pyro#1982", "elbo_gradient_estimator", "a loss's sign")
+def reinforce_of_the_loss(n, x, a, W, b, V, c, seed):
+    log_w, score = drawn(n, x, a, W, b, V, c, seed)
+    return (-3.0 - log_w)[:, None, None] * score        # a baseline changes nothing in the mean
+
+
+@bug("pyro#531", "elbo_gradient_estimator", "half of it")
+def reinforce_scaled(n, x, a, W, b, V, c, seed):
+    log_w, score = drawn(n, x, a, W, b, V, c, seed)
+    return 0.5 * log_w[:, None, None] * score
 
 
 # ---- the tests ----------------------------------------------------------------------------
