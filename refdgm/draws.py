@@ -91,20 +91,26 @@ def joint(cases, draw, redraw, number, rounds=8, most=MOST):
 def _counted(kind, cases, count, log_evidence, worst):
     """Counts grow, and are looked at whenever there are twice as many."""
     def judge(contract, subject, dtypes, seeds, note):
-        made, most_evidence = 0, -np.inf
+        made, most_evidence, convention = 0, -np.inf, {}
         for case, parameters, call in asked(contract, subject, cases, dtypes, seeds, note):
-            truth = law_of(contract.reference, contract, parameters)
+            truth, seen = law_of(believed(contract, convention), contract, parameters), None
             for calls, counts in enumerate(count(call, parameters, len(truth)), 1):
-                if calls & (calls - 1):
+                if calls & (calls - 1) or seen:
                     continue
                 evidence = log_evidence(counts, truth)
                 if evidence >= LIMIT:
-                    found = {"status": "deviates", **worst(counts, truth), "input": parameters,
-                             **named_law(contract, parameters, lambda law, counts=counts: log_evidence(counts, law))}
-                    found["case"] += f", {case.label}"
-                    return _said(found, evidence, made + int(counts.sum()))
-            made, most_evidence = made + int(counts.sum()), max(most_evidence, evidence)
-        return _said({"status": "conforms"}, most_evidence, made)
+                    seen = evidence, made + int(counts.sum()), worst(counts, truth)
+            made = made + int(counts.sum())
+            if seen:
+                name = named_law(contract, parameters, lambda law, counts=counts: log_evidence(counts, law))
+                if name.get("status") != "conforms" or convention:
+                    evidence, draws, shown = seen
+                    found = {**shown, "case": f"{shown['case']}, {case.label}", "input": parameters, **name}
+                    return _said({**found, "status": "deviates"}, evidence, draws)
+                convention = name
+            else:
+                most_evidence = max(most_evidence, evidence)
+        return _said({"status": "conforms", **convention}, most_evidence, made)
     judge.kind, judge.cases = kind, cases
     return judge
 
@@ -115,33 +121,39 @@ def mean(cases, variance=None, most=MOST, first=CHAINS):
     variance(*parameters): that of the reference's estimator, if known: the ratio is noted, it is not judged.
     """
     def judge(contract, subject, dtypes, seeds, note):
-        made, largest, notes = 0, 0.0, []
+        made, largest, notes, convention = 0, 0.0, [], {}
         for case, parameters, call in asked(contract, subject, cases, dtypes, seeds, note):
-            truth = law_of(contract.reference, contract, parameters)
-            test, size, n = sequential.Mean.of(truth.size), max(float(np.max(np.abs(truth))), 1e-300), first
+            truth = law_of(believed(contract, convention), contract, parameters)
+            test, size, n, seen = sequential.Mean.of(truth.size), max(float(np.max(np.abs(truth))), 1e-300), first, None
             while test.n < most:
                 got = real(call(parameters, count=n, seed=test.looks + 1), (n, *truth.shape))
                 test = test.add((got - truth).reshape(n, -1))
-                ratio = test.ratio(ERROR, 1e-5 * size)
-                if np.max(ratio) > 1:
-                    estimate = truth + (test.sum / test.n).reshape(truth.shape)
-                    spread = np.sqrt(test.variance() / test.n).reshape(truth.shape)
-
-                    def surprise(law, estimate=estimate, spread=spread):
-                        return float(np.max(np.abs(law - estimate) / np.maximum(spread, 1e-5 * size))) - 4.0
-                    return {"status": "deviates", "case": case.label, "input": parameters, "expected": [truth],
-                            "got": [estimate], "measured": float(np.max(ratio)), "allowed": 1.0,
-                            "draws": made + test.n, "dtype": dtypes[0],
-                            "problem": f"its mean is {float(np.max(ratio)):.1f} times further off than chance allows",
-                            **named_law(contract, parameters, surprise)}
+                ratio = float(np.max(test.ratio(ERROR, 1e-5 * size)))
+                if ratio > 1 and not seen:
+                    seen = ratio, made + test.n
                 n = 3 * test.n
-            made, largest = made + test.n, max(largest, float(np.max(ratio)))
+            made += test.n
+            estimate = truth + (test.sum / test.n).reshape(truth.shape)
+            if seen:
+                spread = np.sqrt(test.variance() / test.n).reshape(truth.shape)
+
+                def surprise(law, estimate=estimate, spread=spread, size=size):
+                    return float(np.max(np.abs(law - estimate) / np.maximum(spread, 1e-5 * size))) - 4.0
+                name = named_law(contract, parameters, surprise)
+                if name.get("status") != "conforms" or convention:
+                    return {"case": case.label, "input": parameters, "expected": [truth], "got": [estimate],
+                            "measured": seen[0], "allowed": 1.0, "draws": seen[1], "dtype": dtypes[0],
+                            "problem": f"its mean is {seen[0]:.1f} times further off than chance allows", **name,
+                            "status": "deviates"}
+                convention = name
+            else:
+                largest = max(largest, ratio)
             if variance is not None:
                 ours = law_of(variance, contract, parameters)
                 notes.append(f"variance {float(np.sum(test.variance()) / np.sum(ours)):.3g} times the reference "
                              f"estimator's ({case.label})")
         return {"status": "conforms", "measured": largest, "allowed": 1.0, "draws": made, "dtype": dtypes[0],
-                "notes": notes}
+                "notes": notes, **convention}
     judge.kind, judge.cases, judge.variance = "mean", cases, variance
     return judge
 
@@ -224,6 +236,11 @@ def law_of(function, contract, parameters):
     """What a reference, a mistake or a convention gives: an array."""
     with np.errstate(all="ignore"):
         return np.asarray(function(*(parameters[a.name] for a in contract.arguments if a.name in parameters)), float)
+
+
+def believed(contract, convention):
+    """The law to hold a function against: once a convention was recognised, in all further cases that."""
+    return contract.conventions[convention["matches"]].function if convention else contract.reference
 
 
 def named_law(contract, parameters, evidence):
