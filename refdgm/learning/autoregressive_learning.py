@@ -7,6 +7,16 @@ r"""Autoregressive models by exact maximum likelihood: no latent, no bound, no p
 
 The parameters are {"theta": ...} of refdgm.models.autoregressive and refdgm.models.masked_network. Nothing is drawn to
 learn; sample() draws from what was learned, unit by unit.
+
+Mean log p(x) of two bits that always agree, at the start and after 100 steps; at most it is -log 2.
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning.autoregressive_learning import exact, fully_visible
+>>> x, steps = np.array([[0.0, 0.0], [1.0, 1.0]]), refdgm.updates.constant(1.0)
+>>> fit = refdgm.fit(fully_visible(), x, 100, schedule=steps, monitor=exact(x))
+>>> [round(float(log_p), 2) for log_p in fit.history["log_p"]]
+[-1.39, -0.75]
 """
 import numpy as np
 

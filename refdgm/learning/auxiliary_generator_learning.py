@@ -15,6 +15,16 @@ With x from q, theta and phi play max min of  E_p~ u - E_q u - H[q], of which mi
 where q's family falls short, theta goes on to where the mean of du/dtheta under q is the data's, not that under p.
 
 A Generator is autoregressive or a sigmoid belief net on bits, an invertible layer on reals (models.implicit).
+
+The mean log p(x) of two bits that always agree, at the start and after 40 steps beside a generator:
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning.auxiliary_generator_learning import autoregressive_generator, exact, iag
+>>> x, q = np.array([[0.0, 0.0], [1.0, 1.0]]), autoregressive_generator()
+>>> fit = refdgm.fit(iag(J=4, generator=q), x, 40, update=refdgm.updates.adam(), monitor=exact(x, q))
+>>> [round(float(log_p), 2) for log_p in fit.history["log_p"]]
+[-1.38, -0.76]
 """
 from typing import NamedTuple
 from collections.abc import Callable

@@ -10,6 +10,16 @@ r"""Denoising autoencoders, generative stochastic networks, and the chain that s
 With p(x|zbar) = q(x|zbar) the chain leaves D invariant. That conditional has several modes, so a decoder of independent
 units cannot be it, and its chain has another law; an autoregressive decoder can: it is the last D conditionals of a
 masked network over (zbar, x). exact() has the chain's law pi from T, all 2**D states of it.
+
+How far the chain's law is from that of two bits that always agree, at the start and after 30 steps:
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning.dae_learning import dae, exact
+>>> x = np.array([[0.0, 0.0], [1.0, 1.0]])
+>>> fit = refdgm.fit(dae(J=4), x, 30, update=refdgm.updates.adam(), monitor=exact(x))
+>>> [round(float(distance), 2) for distance in fit.history["total_variation"]]
+[0.5, 0.12]
 """
 import autograd.numpy as np
 import numpy as onp

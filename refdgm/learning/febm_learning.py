@@ -17,6 +17,18 @@ H = h_omega - E_theta0, so that learning begins with h = 0 at a ratio of one. Wi
 the start does not cover the data, p/q is far from one, and H can only follow from a base near log p.
 parameters = {"theta": .., "omega": .., "base": theta0}; f is a row of divergences.F_DIVERGENCES. Total variation is
 left out: its f'' is zero wherever it is defined, so that neither player would move.
+
+The standard deviation of a Gaussian energy, trained with KL from 1.5 on the law N(0, 1):
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning.febm_learning import febm, quadratic, sums
+>>> x, w = refdgm.numerics.normal_trapezoid(41, 5.0)
+>>> critic = refdgm.models.critic.linear_critic(np.linspace(-3, 3, 50)[:, None], units=10)
+>>> algorithm = febm("kl", quadratic(0.0, 1.5), critic, sums(-8.0, 8.0, n=81), weigh=lambda rows: w / w.sum())
+>>> fit = refdgm.fit(algorithm, x[:, None], 100, schedule=refdgm.updates.constant(0.2))
+>>> round(float(np.exp(fit.parameters["theta"]["gaussian"][1])), 2)
+1.0
 """
 from collections.abc import Callable
 from typing import NamedTuple

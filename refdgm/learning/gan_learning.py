@@ -14,6 +14,17 @@ r"""GAN, f-GAN and WGAN: a generator learned against a discriminator, one step o
 If psi is best, minimax descends D_f(p0||p) and the trick D_h(p0||p) with h'' = f''/u: reverse KL for KL, and
 KL(p||p0) - 2 JS for a GAN. `tricked` is that h. So a Gaussian generator has a known end, by quadrature.
 parameters = {"theta": .., "psi": ..}.
+
+The Wasserstein distance from data at -1 and 1, at the start and after 60 steps of a WGAN on the line:
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning import gan_learning as L
+>>> x, G, V = np.array([[-1.0], [1.0]]), L.location_scale(mu=2.0, sigma=1.0), L.tanh_discriminator(1, (8,))
+>>> rule, monitor = L.weight_clipping(refdgm.updates.sgd(), 0.5), L.exact_wasserstein(G, x)
+>>> fit = refdgm.fit(L.wgan(G, V, sums=21), x, 60, update=rule, monitor=monitor)
+>>> [round(float(-w), 1) for w in fit.history["minus_W"]]
+[2.0, 1.0]
 """
 from collections.abc import Callable
 from typing import NamedTuple

@@ -8,6 +8,16 @@ so there is no common objective: what the algorithm ends at is a zero of both me
 enumeration. Where q can be the posterior that zero is the maximum of the likelihood.
 
 exact() says what is reached: log p(x), the bound L = log p - KL(q || p), both KL divergences.
+
+The mean log p(x) of two bits that always agree, at the start and after 60 steps of wake and sleep without noise:
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning.helmholtz_learning import exact, mean_wake_sleep
+>>> x = np.array([[0.0, 0.0], [1.0, 1.0]])
+>>> fit = refdgm.fit(mean_wake_sleep(H1=1, H2=1), x, 60, update=refdgm.updates.adam(), monitor=exact(x))
+>>> [round(float(log_p), 2) for log_p in fit.history["log_p"]]
+[-1.39, -0.85]
 """
 from typing import NamedTuple
 

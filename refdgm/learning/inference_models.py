@@ -13,6 +13,15 @@ r"""Posteriors q(h|x) of continuous latents, each a function of noise that says 
 eps ~ N(0, I), z_0 = eps. m, s, L, u_t, b_t and the constants in mu_t and log sigma_t are heads of one network of x;
 w_t and the masked matrices of mu_t and log sigma_t are the same for all x.
 The mean of p(x, h) / q(h|x) over eps is p(x) for each of them, with r(a|x, h) in the numerator for `auxiliary`.
+
+The prior over a planar flow's own density, averaged over eps, is the integral of the prior:
+
+>>> import numpy as np
+>>> from refdgm.learning.inference_models import gauss_hermite, gaussian_log_prob, planar
+>>> q, (eps, weight) = planar(H=1), gauss_hermite(80, 1)
+>>> h, log_q = q.sample(q.start(2, seed=0), np.ones((1, 1, 2)), eps[None], None)
+>>> round(float(weight @ np.exp(gaussian_log_prob(h[0], 0.0, 1.0) - log_q[0])), 3)
+1.0
 """
 from typing import NamedTuple
 from collections.abc import Callable

@@ -4,6 +4,16 @@ r"""Maximum a posteriori learning with any algorithm: the prior's score beside t
     F^MAP            = F + (1/N) dlog p(theta)/dtheta,    p(theta) = N(0, 1/precision) in every parameter
 
 for an algorithm whose F in theta has a gradient of the mean log-likelihood, or of its bound, as its mean.
+
+The prior N(0, 1) keeps the log-odds of one coin that showed only ones finite: b solves 1 - sigmoid(b) = b / 4.
+
+>>> import numpy as np
+>>> import refdgm
+>>> from refdgm.learning.map_learning import gaussian_prior
+>>> algorithm = gaussian_prior(refdgm.learning.autoregressive_learning.fully_visible(), N=4)
+>>> fit = refdgm.fit(algorithm, np.ones((4, 1)), 200, schedule=refdgm.updates.constant(1.0))
+>>> round(float(fit.parameters["theta"]["b"][0]), 2)
+1.04
 """
 import numpy as np
 

@@ -10,6 +10,13 @@ and not draws, for units that were noise, Bern(1/2) whatever x is, could not be 
 
 exact() rounds the units to bits and has, by counting, what the best predictors leave of them and what they tell of x.
 parameters = {"phi": {"W": (n, D), "c": (n,)}, "psi": {"A": (n, J, n-1), "a": (n, J), "b": (n, J), "d": (n,)}}.
+
+Two units that copy each other leave nothing unpredicted; two fair ones that know nothing of each other leave n/4.
+
+>>> import numpy as np
+>>> from refdgm.learning.predictability_learning import unpredicted
+>>> float(unpredicted(np.array([[0.5, 0.0], [0.0, 0.5]]))), float(unpredicted(np.full((2, 2), 0.25)))
+(0.0, 0.5)
 """
 import autograd.numpy as np
 import numpy as onp

@@ -21,6 +21,14 @@ learning its steps (t - 1) k, ..., tk - 1. CD's chains are numbered like the row
 
 parameters = {"theta": {"w": (D, H), "b": (D,), "c": (H,)}} as in refdgm.models.rbm, and for f-EBM {"omega": an RBM
 of J hidden units with "a": ()}; x (B, D) are bits.
+
+Against all four states, two bits that always agree do not pull at w = 0, a saddle, but at small weights they do:
+
+>>> import numpy as np
+>>> from refdgm.learning.rbm_learning import all_binary, contrast
+>>> x, biases = np.array([[0.0, 0.0], [1.0, 1.0]]), {"b": np.zeros(2), "c": np.zeros(1)}
+>>> [round(float(contrast({"w": np.full((2, 1), w), **biases}, x, all_binary(2))["w"][0, 0]), 3) for w in (0.0, 0.5)]
+[0.0, 0.027]
 """
 from typing import NamedTuple
 

@@ -18,6 +18,14 @@ W z + b, and climbs log p(x|z) - |sg(V x + c) - z|^2 - beta |V x + c - sg(z)|^2,
 (van den Oord et al. 2017, Eq. 3; sg: held constant). With codes that are equally probable, log p(x) is a sum over M.
 
 x (B, D), h and noise (B, K, H)
+
+Vector quantisation replaces the code (1, 0) by the nearest vector of the book, here number
+
+>>> import numpy as np
+>>> from refdgm.learning.relaxed_learning import nearest
+>>> phi = {"V": np.eye(2), "c": np.zeros(2)}
+>>> int(nearest(phi, np.array([[0.0, 0.6], [0.9, 0.3]]), np.array([[1.0, 0.0]]))[1][0])
+1
 """
 import numpy as np
 

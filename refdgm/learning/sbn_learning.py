@@ -13,6 +13,13 @@ With h_1..h_K ~ q(.|x), log w_k = log p(x, h_k) - log q(h_k|x), every algorithm 
 
 parameters = {"theta": ..., "phi": ...} as in refdgm.models.sbn, and {"psi": ...} where a baseline is learned; z is a
 Draws. Starts, draws, scores and the exact monitor are those of directed/sbn_steps.
+
+VIMCO's c_k for two draws of log weights 0 and 2: the better one is to become likelier, and the other less likely.
+
+>>> import numpy as np
+>>> from refdgm.learning.sbn_learning import vimco_coefficients
+>>> [round(float(c), 2) for c in vimco_coefficients(np.array([[0.0, 2.0]]))[0]]
+[-0.69, 0.55]
 """
 from typing import NamedTuple
 

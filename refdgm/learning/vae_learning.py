@@ -15,6 +15,17 @@ hand, in matrix products, and the posterior's by autograd. Posteriors are those 
 
 x (B, D), h (B, K, H), eps (B, K, posterior.noise), log_w and a (B, K). exact() says what is reached: likelihood, bound
 and gap, by quadrature over h and over eps.
+
+The mean bound L(x) where learning starts, and the mean log p(x), for two bits that always agree:
+
+>>> import numpy as np
+>>> from refdgm.learning.inference_models import diagonal
+>>> from refdgm.learning.vae_learning import bernoulli, exact_bound, vae
+>>> x, p, q = np.array([[0.0, 0.0], [1.0, 1.0]]), bernoulli(1, 4), diagonal(1, 4)
+>>> parameters, _ = vae(p, q).start(x, 0)
+>>> L = exact_bound(p, q, parameters, x).mean()
+>>> round(float(L), 2), round(float(p.log_p(parameters["theta"], x).mean()), 2)
+(-2.11, -1.41)
 """
 from typing import NamedTuple
 from collections.abc import Callable

@@ -9,6 +9,10 @@ With q_k = D T^k the law of x_k, pi = p(x) the RBM's marginal and the prior q_k 
     ratio       log q(tau_x|x)/p(tau_x|x) = log (q_2k/pi)(x_0) - log (q_k/pi)(x_k)
 
 so nothing below enumerates trajectories, and k may be large. data (2**D,) is the law of x_0; gradients are as theta.
+
+>>> from refdgm.undirected.ignored_term import gibbs, ignored_term, mean_update
+>>> [round(float(part(**gibbs.random_case(0))["b"][0]), 3) for part in (mean_update, ignored_term)]
+[-0.269, 0.002]
 """
 import autograd.numpy as np
 import numpy as onp
@@ -119,16 +123,14 @@ def reversed_case(seed):
 
 # ---- claims ---------------------------------------------------------------------------
 
-def vector(tree):
-    return flatten(tree)[0]
+def vector(tree): return flatten(tree)[0]
 
 
 def zeros(**case):
     return {name: 0 * leaf for name, leaf in case["theta"].items()}
 
 
-def negative(tree):
-    return {name: -leaf for name, leaf in tree.items()}
+def negative(tree): return {name: -leaf for name, leaf in tree.items()}
 
 
 def with_prior(log_prior):
@@ -199,8 +201,7 @@ def kl_data_model(theta, data, k):
 
 
 CLAIMS = [
-    Claim("bachman2015.eq44", mean_update,
-          tends_to(likelihood_gradient_by_table, gibbs.random_long_case, "k", (1, 64)),
+    Claim("bachman2015.eq44", mean_update, tends_to(likelihood_gradient_by_table, gibbs.random_long_case, "k", (1, 64)),
           {"with the sign of Eq. 43": lambda **case: negative(mean_update(**case)),
            "one step, however large k": lambda theta, data, k: mean_update(theta, data, 1),
            "the chain started from a uniform x": lambda theta, data, k: mean_update(theta, 0 * data + 1 / data.size, k),
@@ -230,8 +231,7 @@ CLAIMS = [
           {"the RBM's marginal as the prior": relative_size(with_prior(lambda theta, data: onp.log(pi_of(theta)))),
            "a score without the ratio": relative_size(with_prior(lambda theta, data: onp.log(pi_of(theta)) - 1.0))}),
     Claim("bachman2015.eq45_policy", slope(), equals(along_ignored(policy_gradient), strong_case, method="autodiff"),
-          {"it raises the ratio": slope(lambda g: g @ g),
-           "|g|, not squared": slope(lambda g: -onp.linalg.norm(g)),
+          {"it raises the ratio": slope(lambda g: g @ g), "|g|, not squared": slope(lambda g: -onp.linalg.norm(g)),
            "the ratio not frozen: the whole gradient": along_ignored(divergence_gradient)}),
     Claim("bachman2015.x_cdk", both(divergence, ignored_term),
           equals(both(divergence_by_table, policy_gradient), gibbs.random_case),

@@ -3,14 +3,16 @@ r"""The divergence between a Gibbs chain run forwards and backwards, and its gra
 The forward law q(tau) starts from the data D(x_0), the backward law p(tau) from a prior p(x_k); both take the steps
 of the same RBM. With s = grad log q(tau), L = log q(tau)/p(tau), and tau_x = tau without x_0 = x:
 
-    Eq. 24-25   KL(q||p) = E_q[L]
-    Eq. 29      grad KL  = E_q[s L + grad L]
+    Eq. 24-29   KL(q||p) = E_q[L],   grad KL = E_q[s L + grad L]
     Eq. 31               = E_q[s log q(tau_x|x)/p(tau_x|x)] + E_q[grad L]
     Eq. 33      L        = log D(x_0)/p(x_k) + log q(tau_x|x_0)/p(tau_:k|x_k)
     Eq. 35      grad KL  = the first term of Eq. 31 + E_q[grad log q(tau_x|x_0)/p(tau_:k|x_k)]   where p(x_k) = q(x_k)
 
-Every expectation is a sum over all M trajectories of k steps; data is (2**D,), the law of x_0. Gradients are taken
-in all P parameters at once, as vectors in the order of autograd's flatten: s is (M, P).
+Expectations are sums over all M trajectories of k steps; data (2**D,) is the law of x_0, gradients are (P,), s (M, P).
+
+>>> from refdgm.undirected.trajectory import contrastive_term, gibbs_prior_case, gradient, terms
+>>> [round(float(part(terms(**gibbs_prior_case(3)))[0]), 3) for part in (gradient, contrastive_term)]
+[-0.32, -0.284]
 """
 from typing import Callable, NamedTuple     # noqa: UP035
 
@@ -138,12 +140,10 @@ def gradient_by_tables(theta, data, prior, k):
 DATA = Prior(lambda theta, data, k: onp.log(data), gibbs.marginal_score, None)      # a student's; only its law is used
 
 
-def either_prior_case(seed):
-    return {**gibbs.random_case(seed), "prior": (GIBBS, RBM)[seed % 2]}
+def either_prior_case(seed): return {**gibbs.random_case(seed), "prior": (GIBBS, RBM)[seed % 2]}
 
 
-def gibbs_prior_case(seed):
-    return {**gibbs.random_case(seed), "prior": GIBBS}
+def gibbs_prior_case(seed): return {**gibbs.random_case(seed), "prior": GIBBS}
 
 
 def contracted_case(seed):
