@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from refdgm import cli, contract, crosscheck, values, vectors
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
-NAMES = ["iwae_bound", "normalized_weights", "mis_kernel", "categorical_draws", "mala_kernel"]
+NAMES = ["iwae_bound", "normalized_weights", "mis_kernel", "categorical_draws", "mala_kernel", "cd_estimator"]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,10 @@ def test_twice_the_same_bytes(folder, tmp_path, capsys):
     for name in [*NAMES, "schema"]:
         assert (tmp_path / f"again/{name}.json").read_bytes() == (folder / f"{name}.json").read_bytes()
     assert not list((tmp_path / "again").glob("*.part"))
+    command = [sys.executable, "-m", "refdgm", "vectors", str(tmp_path / "other"), "--contract", *NAMES]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "5"}, capture_output=True, timeout=100)
+    for path in (tmp_path / "again").iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path, capsys):
