@@ -187,8 +187,8 @@ def generator_loss(name, row):
                     "f*(g_f(V)) at generated x, g_f as in the f-GAN paper", "ou2018 Eq. 30, Algorithm 5", (FAKE,),
                     "(): to be minimised", loss, values(logit_cases(("v_fake",)), gradients=("v_fake",)), mistakes,
                     {"the trick: - mean g_f(V)": Other(
-                        lambda fake: -np.mean(d.activation(fake)), "as in the f-GAN paper: the same fixed point, a "
-                        "stronger gradient, no longer a descent of the divergence"),
+                        lambda fake: -np.mean(d.activation(fake)), "as in the f-GAN paper: a stronger gradient, which "
+                        "vanishes at p = q as well, but descends another function than the divergence"),
                      **others(d, name, lambda v, activation: of_samples(d, np.zeros(0), *v, activation))})
 
 
