@@ -40,13 +40,13 @@ def formula(latex, display=False):
 
 
 def prose(text, words=None):
-    """A docstring's paragraphs: $mathematics$, `code`, *stress*; an indented block keeps its form.
+    """A docstring's paragraphs: $mathematics$, `code`, *stress*; an indented block, or an example, keeps its form.
 
     words=escape: the text is plain, as in a module's docstring, where a star is a product.
     """
     parts = []
     for block in re.split(r"\n\s*\n", (text or "").strip()):
-        if all(line.startswith("    ") for line in block.split("\n") if line):
+        if block.startswith(">>>") or all(line.startswith("    ") for line in block.split("\n") if line):
             parts.append(f'<pre tabindex="0">{escape(dedent(block))}</pre>')
         else:
             parts.append(f"<p>{(words or inline)(' '.join(block.split()))}</p>")

@@ -263,6 +263,7 @@ def test_what_cannot_be_typeset_is_named():
 
 
 def test_prose():
+    assert markup.prose(">>> f(1)\n2.0") == '<pre tabindex="0">&gt;&gt;&gt; f(1)\n2.0</pre>'
     assert markup.inline("let $x$ be `y` & *so*").startswith("let <math")
     assert "<code>y</code> &amp; <em>so</em>" in markup.inline("let $x$ be `y` & *so*")
     assert markup.prose("a\nb\n\n    kept  as is") == '<p>a b</p>\n<pre tabindex="0">kept  as is</pre>'
