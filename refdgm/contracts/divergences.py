@@ -120,7 +120,7 @@ def f_contract(name, row, says, mistakes, conventions=None, parameters=(), excha
         generic["weighed with p"] = Other(lambda p, q, *a: np.sum(p * f(p / q, *a)), "weigh f(p/q) with q")
     if row not in SYMMETRIC:
         generic[exchanged or "p and q exchanged"] = Other(lambda p, q, *a: reference(q, p, *a),
-                                                          "D_f[p||q] weighs f(p/q) with q: the order of p and q matters")
+                                                          "D_f[p||q] weighs f(p/q) with q: the order matters")
     return Contract(name, says, "ou2018 Eq. 26; yu2020 Sec. 2.1", (P_N, Q_N, *parameters), "(): in nats",
                     reference, values(pair_cases(parameters)), {**mistakes, **generic}, conventions or {})
 
