@@ -72,7 +72,7 @@ def attempt(contract, subject, case, dtype, wrt):
             problem = f"returns {kinds[0]} for float64 arguments"
             error = max(error, 2 * TOLERANCE[dtype])
     except Exception as failure:
-        if isinstance(failure, NotImplementedError) and wrt is None:
+        if isinstance(failure, NotImplementedError) and wrt is None and not failure.args:
             raise                               # a template that is still to be filled in
         if wrt and subject.framework.name == "numpy":
             return "gradients not looked at: the function does not work on autograd's arrays"
@@ -150,14 +150,11 @@ def diagnose(contract, subject, trials, shown):
         for kind, others in (("convention", contract.conventions), ("mistake", contract.mistakes)):
             for name, other in others.items():
                 if all(agrees(other.function, contract, t, least) for t in evidence):
-                    conforms = kind == "convention" and not least
-                    return {"matches": name, "advice": f"{other.advice}; besides, {ROUGH}" if least else other.advice,
-                            **({"status": "conforms", "problem": "", "case": ""} if conforms else {})}
+                    return {"matches": name, **judged(contract, trials, other, kind, least)}
         if all(t.error <= max(COARSE, TOLERANCE[t.dtype]) for t in evidence):
             return {"advice": ROUGH}
     if evidence is not ordinary:
-        return {"advice": f"it is right on ordinary input; it fails at: "
-                          f"{', '.join(dict.fromkeys(t.case.label for t in trials if t.fails))}"}
+        return {"advice": f"it is right on ordinary input; it fails at: {labels(t for t in trials if t.fails)}"}
     if all(not t.fails for t in ordinary if t.wrt is None):
         return {"advice": "its value is right, its derivative is not: something is held constant that should not be, "
                           "or the other way round"}
@@ -168,6 +165,24 @@ def diagnose(contract, subject, trials, shown):
     broken = [name for name, holds in contract.properties.items()
               if not _error(holds, call, shown.arguments) <= TOLERANCE[shown.dtype]]
     return {"broken": broken, "advice": f"broken: {'; '.join(broken)}" if broken else ""}
+
+
+def judged(contract, trials, other, kind, least):
+    """What is said of a function that is, on the evidence, a known mistake or convention.
+
+    A convention conforms if the function is that convention at the extremes, too.
+    """
+    if least:
+        return {"advice": f"{other.advice}; besides, {ROUGH}"}
+    broken = [t for t in trials if t.case.hard and not agrees(other.function, contract, t)]
+    if kind == "convention" and broken:
+        return {"advice": f"{other.advice}; besides, it fails at: {labels(broken)}"}
+    return {"advice": other.advice, **({"status": "conforms", "problem": "", "case": ""} if kind == "convention"
+                                       else {})}
+
+
+def labels(trials):
+    return ", ".join(dict.fromkeys(t.case.label for t in trials))
 
 
 def agrees(function, contract, trial, least=0.0):
