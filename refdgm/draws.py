@@ -11,7 +11,8 @@ return the truth as above (for `keeps`, they are steps in NumPy, with a Generato
 "states", "data", "count" and "seed" are filled in by the judge. All randomness of a function comes from its seed, so
 that what was found can be found again.
 
-Each test is wrong about a right function with a probability of at most ERROR, at however many looks.
+Each test is wrong about a right function with a probability of at most ERROR, at however many looks. A judge's
+within(most, cases) is the same test with other cases, and at most so many draws of each.
 """
 import numpy as np
 
@@ -46,7 +47,7 @@ def moves(cases, places=None, most=MOST):
         return {"case": f"the move {a} -> {b}", "expected": [np.array(P[a, b])],
                 "got": [np.array(counts[a, b] / max(visits, 1))]}
     judge = _counted("moves", cases, count, log_bayes_factor, worst)
-    judge.places = places
+    judge.places, judge.within = places, lambda most, cases=cases: moves(cases, places, most)
     return judge
 
 
@@ -61,7 +62,9 @@ def draws(cases, most=MOST):
     def worst(counts, p):
         _, s = most_deviant(counts[None], p[None])
         return {"case": f"the state {s}", "expected": [np.array(p[s])], "got": [np.array(counts[s] / counts.sum())]}
-    return _counted("draws", cases, count, sequential.law, worst)
+    judge = _counted("draws", cases, count, sequential.law, worst)
+    judge.within = lambda most, cases=cases: draws(cases, most)
+    return judge
 
 
 def joint(cases, draw, redraw, number, rounds=8, most=MOST):
@@ -85,7 +88,9 @@ def joint(cases, draw, redraw, number, rounds=8, most=MOST):
         _, s = most_deviant(counts[None], p[None])
         return {"case": f"the pair (h, x) number {s}", "expected": [np.array(p[s])],
                 "got": [np.array(counts[s] / counts.sum())]}
-    return _counted("joint", cases, count, sequential.law, worst)
+    judge = _counted("joint", cases, count, sequential.law, worst)
+    judge.within = lambda most, cases=cases: joint(cases, draw, redraw, number, rounds, most)
+    return judge
 
 
 def _counted(kind, cases, count, log_evidence, worst):
@@ -155,6 +160,7 @@ def mean(cases, variance=None, most=MOST, first=CHAINS):
         return {"status": "conforms", "measured": largest, "allowed": 1.0, "draws": made, "dtype": dtypes[0],
                 "notes": notes, **convention}
     judge.kind, judge.cases, judge.variance = "mean", cases, variance
+    judge.within = lambda most, cases=cases: mean(cases, variance, most, first)
     return judge
 
 
@@ -202,6 +208,7 @@ def keeps(cases, draw, cdf, bins=8, reversible=True, most=MOST):
             made, largest = made + int(counts[0].sum()), max(largest, evidence)
         return _said({"status": "conforms"}, largest, made)
     judge.kind, judge.cases, judge.draw = "keeps", cases, draw
+    judge.within = lambda most, cases=cases: keeps(cases, draw, cdf, bins, reversible, most)
     return judge
 
 
