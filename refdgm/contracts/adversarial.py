@@ -5,14 +5,17 @@ r"""Contracts of the losses of adversarial learning (ou2018 Sec. 3.2.4; lecture1
                  - mean log D(G), which does not saturate
     BiGAN, ALI   the same of pairs: (x, E(x)) from the encoder, (G(z), z) from the decoder
     WGAN         critic down on mean C(G) - mean C(x); generator on - mean C(G)
+    lecture12    x has a label, y = 1 for data and 0 for generated x: E log q(y|x), and the generator E log q(1 - y|x)
 
-A loss is minimised.
+A loss is minimised, an objective maximised.
 """
 import autograd.numpy as np
 import numpy as onp
+from autograd.tracer import getval
 
-from refdgm.adversarial import gan
+from refdgm.adversarial import adversarial_inference, gan, gan_sleep_phase
 from refdgm.contract import Argument, Case, Contract, Other
+from refdgm.models import labels
 from refdgm.numerics import log_sigmoid, sigmoid
 from refdgm.values import values
 
@@ -22,6 +25,10 @@ OF_ENCODER = Argument("v_encoder", "(M,)", "logits V(x, E(x)), x from the data")
 OF_DECODER = Argument("v_decoder", "(N,)", "logits V(G(z), z), z from the prior")
 C_REAL = Argument("c_real", "(M,)", "the critic's values at data")
 C_FAKE = Argument("c_fake", "(N,)", "the critic's values at generated x")
+LABELLED = (Argument("V", "(X,)", "the discriminator's logit at every x"),
+            Argument("g", "(X,)", "logits of the generator's law: p_g = softmax(g)"),
+            Argument("p_data", "(X,)", "the law of the data: probabilities, with sum one", "table"),
+            Argument("p_y", "(2,)", "the law of the label: generated, data", "table"))
 NAIVE = "use log sigmoid of the logit (logsigmoid, or a cross-entropy with logits); do not form D"
 
 
@@ -106,6 +113,31 @@ def one_class(loss, sign, swapped):
     }
 
 
+# ---- labels -----------------------------------------------------------------------------
+
+def label_cases(seed):
+    rng = onp.random.default_rng(seed)
+    for X in (2, 3, 5):
+        yield Case(f"{X} values of x", {"V": 2 * rng.normal(size=X), "g": rng.normal(size=X) + 0.5,
+                                        "p_data": rng.dirichlet(onp.full(X, 2.0)),
+                                        "p_y": onp.array([0.3, 0.7]) if X > 2 else onp.array([0.6, 0.4])})
+    yield Case("logits of +-1e4", {"V": onp.array([1e4, -1e4]), "g": onp.array([0.0, 1e4]),
+                                   "p_data": onp.array([0.5, 0.5]), "p_y": onp.array([0.5, 0.5])}, hard=True)
+
+
+def labelled(objective, law=lambda p_y: p_y):
+    """An objective of refdgm.adversarial of tables, the laws normalised in float64."""
+    def of_tables(V, g, p_data, p_y):
+        p_data, p_y = (onp.asarray(p, float) / onp.sum(p, dtype=float) for p in (p_data, p_y))
+        return objective({"x": g}, {"D": V}, p_data, law(p_y))
+    return of_tables
+
+
+discriminates = labelled(adversarial_inference.discriminator_objective)
+deceives = labelled(gan_sleep_phase.generator_objective)
+EXCHANGED = "p_y[0] belongs to generated x, p_y[1] to the data"
+
+
 CONTRACTS = [
     Contract("gan_discriminator_loss", "- mean log D(x) at data - mean log(1 - D(x)) at generated x, D = sigmoid(V)",
              "ou2018 Eq. 24; lecture12 Sec. 3", (REAL, FAKE), "(): to be minimised", discriminator_loss,
@@ -161,4 +193,31 @@ CONTRACTS = [
               "with log sigmoid": Other(non_saturating_loss, "no sigmoid and no logarithm: minus the mean of C"),
               "with a sigmoid": Other(lambda c: -np.mean(sigmoid(c)), "C is not bounded"),
               "summed over the draws": Other(lambda c: -np.sum(c), "average over the draws")}),
+    Contract("label_discriminator_objective", "E log q(y|x) over labelled x: p_y[1] E_data log D + p_y[0] E_g "
+             "log(1 - D), D = sigmoid(V)", "lecture12 Sec. 3.1", LABELLED, "(): the discriminator maximises it",
+             discriminates, values(label_cases, gradients=("V",)),
+             {"the labels reversed": Other(deceives, "this is the generator's objective"),
+              "the law of the labels left out": Other(
+                  labelled(adversarial_inference.discriminator_objective, lambda p: onp.ones(2) / 2),
+                  "weigh the two kinds with p(y)"),
+              "p_y exchanged": Other(labelled(adversarial_inference.discriminator_objective, lambda p: p[::-1]),
+                                     EXCHANGED),
+              "every x alike": Other(lambda V, g, p_data, p_y: np.mean(p_y[1] * log_sigmoid(V)
+                                                                       + p_y[0] * log_sigmoid(-V)),
+                                     "x comes from p_data or from the generator: weigh with these laws")},
+             {"the loss: minus it": Other(lambda *a: -discriminates(*a), "you return the cross-entropy, a loss")}),
+    Contract("label_generator_objective", "E log q(1 - y|x) over labelled x: p_y[0] E_g log D + p_y[1] E_data "
+             "log(1 - D), D = sigmoid(V)", "lecture12 Secs. 3.1, 3.4", LABELLED, "(): the generator maximises it",
+             deceives, values(label_cases, gradients=("g",)),
+             {"the labels not reversed": Other(discriminates, "this is the discriminator's objective"),
+              "minus the discriminator's": Other(lambda *a: -discriminates(*a), "reverse the labels, not the sign; "
+                                                                                "minus it is the minimax game"),
+              "p_y exchanged": Other(labelled(gan_sleep_phase.generator_objective, lambda p: p[::-1]), EXCHANGED),
+              "the generator's law held constant": Other(
+                  lambda V, g, p_data, p_y: deceives(V, getval(g), p_data, p_y) + 0 * np.sum(g),
+                  "what moves is the law of x: by the score, or through the samples")},
+             {"generated x alone": Other(lambda V, g, p_data, p_y: deceives(V, g, p_data, p_y) - labelled(
+                 lambda theta, phi, p_data, p_y: p_y[1] * np.sum(p_data * labels.log_q(phi)[0]))(V, g, p_data, p_y),
+                                         "the data's term does not depend on the generator"),
+              "the loss: minus it": Other(lambda *a: -deceives(*a), "you return the loss")}),
 ]
