@@ -5,6 +5,7 @@ r"""How f-EBM's game moves near an equilibrium: the flow, its rate, and discrete
     steps        |1 + eta lambda| < 1 for all lambda  <=>  eta < min 2 |Re lambda| / |lambda|^2
 
 J is that of stability.py; the models are those of models/energy_game.py. z = (theta, omega), less the equilibrium.
+J (d + e, d + e), z (d + e,).
 
 A spiral inwards, lambda = -1 +- 5i: steps must be shorter than 2/26, or it turns outwards.
 

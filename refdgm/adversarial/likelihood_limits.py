@@ -7,7 +7,8 @@ r"""Two methods that become maximum likelihood: NCE with much noise, and f-EBM w
 H need not be optimal for the second: its additive constant alone matters. Like that of a CD with exact samples of q,
 the gradient is then that of -E_p[log q].
 
-The models are those of models/noise_contrast.py and models/energy_game.py.
+The models are those of models/noise_contrast.py, features (S, d), p_0 and p_n (S,), and of models/energy_game.py,
+theta (d,), omega (e,).
 
 Ten times as much noise brings theta ten times as near to maximum likelihood:
 

@@ -8,6 +8,7 @@ The document trains a network of two layers with batches of 1000; here both expe
 so that what is seen is the algorithm's and not the noise's. The learned (mu, sigma) are the optima of
 mixture_experiment.py up to what the features of H cannot express. From a start that does not cover the data p/q is too
 large for them to follow, and the game leaves for ever wider models.
+A target is that of models/gaussian_fit.py, theta = (mu, log sigma) (2,), H and E on the grid are (n_x,).
 
 The standard deviation that the game learns with KL, near 1.83, that of the mixture itself:
 

@@ -10,6 +10,7 @@ theta has two components, and the bound says Re lambda < 0 < 0; for one componen
 
 Everything comes in batches of n random models; see models/energy_game.py. What the eigenvalues say of the
 game's course is in game_dynamics.py.
+p (n, S), dE (n, S, d), dH (n, S, e), J (n, d + e, d + e).
 
 The largest real eigenvalue of one model, and a bound on it; the printed bound is 0 for theta of two components.
 

@@ -7,6 +7,7 @@ r"""Autoregressive models by exact maximum likelihood: no latent, no bound, no p
 
 The parameters are {"theta": ...} of refdgm.models.autoregressive and refdgm.models.masked_network. Nothing is drawn to
 learn; sample() draws from what was learned, unit by unit.
+x (B, D) bits, l (B, D).
 
 Mean log p(x) of two bits that always agree, at the start and after 100 steps; at most it is -log 2.
 

@@ -15,6 +15,7 @@ With x from q, theta and phi play max min of  E_p~ u - E_q u - H[q], of which mi
 where q's family falls short, theta goes on to where the mean of du/dtheta under q is the data's, not that under p.
 
 A Generator is autoregressive or a sigmoid belief net on bits, an invertible layer on reals (models.implicit).
+x (C, D), noise (C, M), log w and log q (C,).
 
 The mean log p(x) of two bits that always agree, at the start and after 40 steps beside a generator:
 

@@ -14,6 +14,7 @@ Here x and z are numbers and both nets are linear with Gaussian noise,
 
 so that for a Gaussian p0 the log-ratio of the joint laws is quadratic, and V = psi . (1, x, z, x^2, x z, z^2) exact.
 exact() has JS, and how far the encoder is from the posterior, by quadrature over (x, z).
+x and z (B,), pairs (B, 2); the data are (N, 1).
 
 JS of the joint laws for x = z + eps', with the posterior N(x/2, 1/2) as encoder, and with N(x/2, 1):
 

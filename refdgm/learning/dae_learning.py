@@ -10,6 +10,7 @@ r"""Denoising autoencoders, generative stochastic networks, and the chain that s
 With p(x|zbar) = q(x|zbar) the chain leaves D invariant. That conditional has several modes, so a decoder of independent
 units cannot be it, and its chain has another law; an autoregressive decoder can: it is the last D conditionals of a
 masked network over (zbar, x). exact() has the chain's law pi from T, all 2**D states of it.
+x (B, D) bits, zbar (B, K, M): K codes of M bits for each row, M = D for the DAE.
 
 How far the chain's law is from that of two bits that always agree, at the start and after 30 steps:
 

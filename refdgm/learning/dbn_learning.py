@@ -9,6 +9,7 @@ From there learning the top on h ~ p1(h|x), x ~ data, raises E log p(h), hence t
 
 An RBM moves along F = E_data[x z'] - E_model[x z'] (and of x, z), its data what the RBMs below make of the rows. The
 model's mean is exact, or from persistent chains that make k steps of block Gibbs a turn.
+parameters = {"theta": an RBM} as in refdgm.models.rbm;  x (B, D), h (B, H) are bits.
 
 With the lower RBM upside down on top, the bound is tight: the two numbers are one.
 

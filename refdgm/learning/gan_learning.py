@@ -13,7 +13,7 @@ r"""GAN, f-GAN and WGAN: a generator learned against a discriminator, one step o
 
 If psi is best, minimax descends D_f(p0||p) and the trick D_h(p0||p) with h'' = f''/u: reverse KL for KL, and
 KL(p||p0) - 2 JS for a GAN. `tricked` is that h. So a Gaussian generator has a known end, by quadrature.
-parameters = {"theta": .., "psi": ..}.
+parameters = {"theta": .., "psi": ..};  x (N, D), eps (M, d), V (N,).
 
 The Wasserstein distance from data at -1 and 1, at the start and after 60 steps of a WGAN on the line:
 

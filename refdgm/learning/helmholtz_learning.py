@@ -8,6 +8,7 @@ so there is no common objective: what the algorithm ends at is a zero of both me
 enumeration. Where q can be the posterior that zero is the maximum of the likelihood.
 
 exact() says what is reached: log p(x), the bound L = log p - KL(q || p), both KL divergences.
+x (B, D), h (B, H1 + H2) are bits.
 
 The mean log p(x) of two bits that always agree, at the start and after 60 steps of wake and sleep without noise:
 

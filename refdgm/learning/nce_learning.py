@@ -13,6 +13,7 @@ Elsewhere it is neither the maximum of the likelihood nor normalised, by terms i
 
 The parameters are {"theta": of the field, "c": ()} and, of DNCE's noise, "phi". A Field is a neural random field or an
 RBM, whose u is minus its free energy. c should become log Z; exact() says how far it is from that.
+E (m, D), N (n, D), u and log p_n (n,).
 
 Mean log p(x) of two bits that always agree, and what c is above log Z, after 60 steps of NCE:
 

@@ -8,6 +8,7 @@ r"""Learning a neural random field by maximum likelihood: exactly, and by Algori
 
 The field is undirected.neural_field; sigma is None for bits, else the reference is N(0, sigma^2 I). The parameters are
 {"theta": ...}; the chains are in the memory. exact() says what is reached.
+x (B, D), the chains (C, D).
 
 The mean log p(x) of two bits that always agree, at the start and after 100 steps; at most it is -log 2.
 

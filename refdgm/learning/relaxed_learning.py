@@ -17,9 +17,9 @@ The vector-quantised autoencoder has a code book e (M, H) in place of q: z = e_k
 W z + b, and climbs log p(x|z) - |sg(V x + c) - z|^2 - beta |V x + c - sg(z)|^2, straight through the choice of k
 (van den Oord et al. 2017, Eq. 3; sg: held constant). With codes that are equally probable, log p(x) is a sum over M.
 
-x (B, D), h and noise (B, K, H)
+x (B, D), h and noise (B, K, H).
 
-Vector quantisation replaces the code (1, 0) by the nearest vector of the book, here number
+Vector quantisation replaces the code (1, 0) by the nearest vector of the book, here the one with this number:
 
 >>> import numpy as np
 >>> from refdgm.learning.relaxed_learning import nearest

@@ -2,9 +2,9 @@ r"""A mixture whose components are known: only the mixing weights are learned.
 
     p(x, h) = softmax(a)_h B(x|h)        q(h) = softmax(c)_h, one and the same for every x
 
-theta = {"a": (H,)}, phi = {"c": (H,)}; log_B (X, H) is given. The log-likelihood is concave in the weights, so the
-maximum likelihood estimate is unique, and a q that cannot see x never contains the posterior: what a learning
-algorithm owes to q shows at once.
+theta = {"a": (H,)}, phi = {"c": (H,)}; log_B (X, H) and p_data (X,) are given. The log-likelihood is concave in the
+weights, so the maximum likelihood estimate is unique, and a q that cannot see x never contains the posterior: what a
+learning algorithm owes to q shows at once.
 
 What the weights of maximum likelihood gain over those at the start, in nats per datum:
 

@@ -3,6 +3,7 @@ r"""Probabilities and log-odds: the sigmoid and its inverse (ou2018 Main symbols
     sigmoid(v) = 1 / (1 + e^-v)      V = log D / (1 - D)      D = sigmoid(V)
 
 A discriminator D in (0, 1) and its logit V in R say the same; training works with V, whose loss is stable.
+V, D (...): any shape, element by element.
 
 D = 0.9 says that the odds are nine to one, V = log 9:
 

@@ -4,7 +4,8 @@ r"""Mixtures: what the marginal of a latent variable model can look like (kingma
     compound    p(x) = int p(z) N(x; 0, 1/z) dz,  z ~ Gamma(nu/2, rate nu/2)   z continuous: Student's t, exactly
     Bernoulli   p(x) = int N(z; 0, 1) prod_j Bernoulli(x_j; p_j(z)) dz       one z and enough hidden units: any p*(x)
 
-Each factor is simple, the marginal need not be. theta = {"a": (Z,) logits of p(z), "mu": (Z, D), "Sigma": (Z, D, D)}.
+Each factor is simple, the marginal need not be. theta = {"a": (Z,) logits of p(z), "mu": (Z, D), "Sigma": (Z, D, D)};
+x (..., D).
 
 Gaussians of random precision have heavy tails: 10 scales out, how many nats above the plain Gaussian's log density.
 

@@ -5,6 +5,7 @@ r"""Where contrastive divergence comes to rest (bachman2015 Sec. 5.4, Eq. 44; Ca
 If some w gives the RBM the law of the data, D = pi, the chain leaves D alone, q_k = D, and CD_k vanishes there for
 every k, as the likelihood gradient does. If none does, it does not vanish at the maximum of the likelihood: there
 E_D[grad log Z_x] = E_pi[grad log Z_x], but q_k is neither D nor pi. The RBM is that of Eq. 39, without biases.
+w (D, H); data, q_k and pi are laws of x, (2**D,).
 
 CD-1 at the maximum of the likelihood, for data that no such RBM has, and for data that one has:
 

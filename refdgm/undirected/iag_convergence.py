@@ -10,6 +10,7 @@ must be a strict maximum of E_p[log q]. A saddle point is a root of Eq. 38, too,
 The field on three bits is saturated, s(x) = all seven products of bits, so that p = p~ at the root. The generator is a
 sigmoid belief net with one latent bit and seven parameters, phi = {"a": (1,), "W": (3, 1), "b": (3,)}, and the data
 follow one such net. Two roots are known: that net, and the best generator whose x does not depend on h, W = 0.
+theta (7,), p and p~ (8,), J (14, 14).
 
 The largest real part of an eigenvalue of J at the two roots: the first attracts, the second repels.
 
