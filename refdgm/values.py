@@ -134,12 +134,17 @@ def verdict(contract, subject, trials, notes):
     if not failing:
         return found
     shown = min(failing, key=lambda t: (t.case.hard, t.wrt is not None, t.size))
-    found.update(status="deviates", case=shown.case.label + (f", gradient in {shown.wrt}" if shown.wrt else ""),
-                 dtype=shown.dtype, measured=shown.error, allowed=TOLERANCE[shown.dtype], input=shown.arguments,
-                 expected=shown.expected, got=shown.got, problem=shown.problem)
+    found.update(status="deviates", **shown_by(shown))
     if all(t.got is None for t in failing) and len(failing) == len(trials):
         return {**found, "status": "error"}
     return {**found, **diagnose(contract, subject, trials, shown)}
+
+
+def shown_by(trial):
+    """The fields of a record that show a trial."""
+    return {"case": trial.case.label + (f", gradient in {trial.wrt}" if trial.wrt else ""), "dtype": trial.dtype,
+            "measured": trial.error, "allowed": TOLERANCE[trial.dtype], "input": trial.arguments,
+            "expected": trial.expected, "got": trial.got, "problem": trial.problem}
 
 
 def diagnose(contract, subject, trials, shown):
@@ -176,7 +181,8 @@ def judged(contract, trials, other, kind, least):
         return {"advice": f"{other.advice}; besides, {ROUGH}"}
     broken = [t for t in trials if t.case.hard and not agrees(other.function, contract, t)]
     if kind == "convention" and broken:
-        return {"advice": f"{other.advice}; besides, it fails at: {labels(broken)}"}
+        shown = min(broken, key=lambda t: (t.wrt is not None, t.size))
+        return {**shown_by(shown), "advice": f"{other.advice}; besides, it fails at: {labels(broken)}"}
     return {"advice": other.advice, **({"status": "conforms", "problem": "", "case": ""} if kind == "convention"
                                        else {})}
 
