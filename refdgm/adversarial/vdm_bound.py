@@ -16,7 +16,7 @@ The bound at T = 1, which is f'(1) for KL, and at T*, where it is KL[p0||p]:
 >>> import numpy as np
 >>> from refdgm.adversarial.vdm_bound import F_DIVERGENCES, bound, optimal_T
 >>> d, p0, p = F_DIVERGENCES["kl"], np.array([0.2, 0.8]), np.array([0.5, 0.5])
->>> [round(float(bound(d, p0, p, T)), 3) for T in (np.ones(2), optimal_T(d, p0, p))]
+>>> [round(abs(float(bound(d, p0, p, T))), 3) for T in (np.ones(2), optimal_T(d, p0, p))]
 [0.0, 0.193]
 """
 import autograd.numpy as np

@@ -27,7 +27,8 @@ Against all four states, two bits that always agree do not pull at w = 0, a sadd
 >>> import numpy as np
 >>> from refdgm.learning.rbm_learning import all_binary, contrast
 >>> x, biases = np.array([[0.0, 0.0], [1.0, 1.0]]), {"b": np.zeros(2), "c": np.zeros(1)}
->>> [round(float(contrast({"w": np.full((2, 1), w), **biases}, x, all_binary(2))["w"][0, 0]), 3) for w in (0.0, 0.5)]
+>>> pulls = [contrast({"w": np.full((2, 1), w), **biases}, x, all_binary(2))["w"][0, 0] for w in (0.0, 0.5)]
+>>> [round(abs(float(pull)), 3) for pull in pulls]
 [0.0, 0.027]
 """
 from typing import NamedTuple
