@@ -89,6 +89,9 @@ RIGHT = [("iwae_loss", iwae_loss_detached, "a surrogate: constant softmax(log w)
          ("iwae_loss", iwae_loss_plain, None), ("vae_loss", vae_loss_824, "summed over the batch")]
 
 
+ONLY_FINER = {iwae_loss_53}     # in bfloat16 its gradient is as near to that of the surrogate as rounding is
+
+
 def name_of(value):
     return getattr(value, "__name__", None)
 
@@ -98,7 +101,7 @@ def test_a_bug_is_flagged_and_named(name, function, named):
     record = contract.examine(crosscheck.contracts()[name], function, "torch", DTYPES)
     assert record["status"] == "deviates" and record["matches"] == named, record
     coarse = contract.examine(crosscheck.contracts()[name], function, "torch", ["bfloat16"])
-    assert coarse["status"] == "deviates", coarse
+    assert coarse["status"] == "deviates" or function in ONLY_FINER, coarse
 
 
 @pytest.mark.parametrize("name, function, named", RIGHT, ids=name_of)
