@@ -2,6 +2,7 @@
 import json
 import sys
 
+from refdgm import crosscheck
 from refdgm.experiments import crosscheck_power as power
 
 
@@ -9,7 +10,7 @@ def main():
     quick = "--quick" in sys.argv
     runs, repeats = (50, 10) if quick else (1000, 40)
     rows = {}
-    for name, item in power.drawn().items():
+    for name, item in power.drawn(crosscheck.contracts()).items():
         rows[name] = {"judge": item.judge.kind, "runs": runs, "false_alarms": power.alarms(item, runs),
                       "smallest_bias": power.smallest(item, repeats), "draws": power.DRAWS}
         print(name.ljust(34), json.dumps(rows[name]), flush=True)

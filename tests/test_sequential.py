@@ -104,7 +104,7 @@ def test_a_mean_without_spread_is_right_or_not():
 
 # ---- whole runs -------------------------------------------------------------------------
 
-DRAWN = crosscheck_power.drawn()
+DRAWN = crosscheck_power.drawn(crosscheck.contracts())
 
 
 @pytest.mark.parametrize("item", DRAWN.values(), ids=DRAWN)

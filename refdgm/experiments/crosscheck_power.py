@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from refdgm import crosscheck, draws
+from refdgm import draws
 from refdgm.contract import examine
 from refdgm.models import sbn
 from refdgm.numerics import all_binary
@@ -18,9 +18,9 @@ DRAWS = 2**16           # of one case, below 10^5
 FILLED = ("states", "data", "count", "seed")
 
 
-def drawn():
-    """The contracts of what draws.  -> {name: Contract}"""
-    return {name: item for name, item in crosscheck.contracts().items() if item.judge.kind != "values"}
+def drawn(contracts):
+    """Those of the contracts whose functions draw.  -> {name: Contract}"""
+    return {name: item for name, item in contracts.items() if item.judge.kind != "values"}
 
 
 def sampler(item, run, delta=0.0):
