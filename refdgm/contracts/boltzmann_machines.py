@@ -101,15 +101,15 @@ def open_neighbours(s):
 
 # ---- two hidden layers ------------------------------------------------------------------
 
-def deep_cases(*rows, rounds=()):
-    """Machines of several shapes with a batch; rounds: how many, one for each case."""
+def deep_cases(*rows, rounds=(), scale=1.0):
+    """Machines of several shapes with a batch, weights near `scale`; rounds: how many, one for each case."""
     def cases(seed):
         rng = onp.random.default_rng(seed)
-        sizes = ((1, 3, 2, 1), (2, 2, 3, 2), (4, 3, 2, 4), (2, 3, 2, 2), (0, 3, 2, 2))
+        sizes = ((1, 3, 2, 1), (2, 1, 3, 1), (2, 2, 1, 3), (6, 3, 2, 2), (0, 3, 2, 2))
         for i, (B, D, H, G) in enumerate(sizes):
-            theta = dbm.random_theta(rng, D, H, G, 1e3 if i == 3 else 2.0)
+            theta = dbm.random_theta(rng, D, H, G, 1e3 if i == 3 else scale)
             layers = {name: 1.0 * (rng.random((B, n)) < 0.6) for name, n in (("v", D), ("h1", H), ("h2", G))}
-            layers |= {"mu1": rng.uniform(size=(B, H)), "mu2": rng.uniform(size=(B, G)) * (i != 3)}
+            layers |= {"mu1": rng.uniform(0.05, 0.95, (B, H)), "mu2": rng.uniform(0.05, 0.95, (B, G)) * (i != 3)}
             label = {3: "weights near 1e3", 4: "no row at all"}.get(i, f"B = {B}, D = {D}, H = {H}, G = {G}")
             yield Case(label, {**{name: layers[name] for name in rows}, **theta,
                                **({"rounds": rounds[i]} if rounds else {})}, hard=i > 2)
@@ -218,7 +218,7 @@ CONTRACTS = [
              potential(deep_energy)),
     Contract("dbm_mean_field", "rounds of mu1 = sigmoid(v'W1 + W2 mu2 + c1), then mu2 = sigmoid(mu1'W2 + c2), from "
              "mu2 = 1/2", "Salakhutdinov and Hinton 2009", (V, *DEEP, Argument("rounds", "", "how many", "integer")),
-             "(B, H), (B, G): mu1, mu2", mean_field, values(deep_cases("v", rounds=(1, 2, 3, 2, 1))),
+             "(B, H), (B, G): mu1, mu2", mean_field, values(deep_cases("v", rounds=(1, 2, 3, 2, 1), scale=2.0)),
              {"nothing from above": Other(sweeps(top=0.0), "h1 has two neighbours: add W2 mu2"),
               "from mu2 = 0": Other(sweeps(start=0.0), "begin at mu2 = 1/2"),
               "both layers at once, from 1/2": Other(sweeps(at_once=True), "mu2 is found from the new mu1"),
