@@ -106,7 +106,7 @@ def by_marginals(log_weights):
 def machine_cases(seed):
     rng = np.random.default_rng(seed)
     for D, H in ((2, 3), (3, 2)):
-        yield Case(f"{D} visible and {H} hidden units", {"W": 1.5 * rng.normal(size=(D, H)), "b": rng.normal(size=D),
+        yield Case(f"{D} visible and {H} hidden units", {"W": 4.0 * rng.normal(size=(D, H)), "b": rng.normal(size=D),
                                                          "c": rng.normal(size=H)})
 
 
