@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 from numpyro.handlers import substitute
-from numpyro.infer import RenyiELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from numpyro.infer import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
 
 KEY = jax.random.key(0)
 
@@ -35,7 +35,10 @@ def elbo(log_w):
 
 @jax.jit
 def iwae_bound(log_w):
-    """infer.RenyiELBO(alpha=0, num_particles=K)"""
+    """infer.RenyiELBO(alpha=0, num_particles=K)
+
+    Where a weight is zero it is NaN: its loss has the sum of weight times log-weight, 0 (-inf).
+    """
     return per_row(log_w, RenyiELBO)
 
 
@@ -57,12 +60,6 @@ def given(x, mean, log_variance, eps, W, b, loss):
 def reparameterised_elbo(x, mean, log_variance, eps, W, b):
     """infer.Trace_ELBO(num_particles=K), with its draws given"""
     return given(x, mean, log_variance, eps, W, b, Trace_ELBO())
-
-
-@jax.jit
-def reparameterised_elbo__graph(x, mean, log_variance, eps, W, b):
-    """infer.TraceGraph_ELBO(num_particles=K), with its draws given"""
-    return given(x, mean, log_variance, eps, W, b, TraceGraph_ELBO())
 
 
 @jax.jit

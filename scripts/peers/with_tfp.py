@@ -93,12 +93,15 @@ def iwae_bound(log_w):
 # ---- divergences: E_q f(log p/q) ------------------------------------------------------
 
 def f_divergence(f):
-    """E_q f(log u), u = p/q, over a table."""
-    return lambda p, q: jnp.sum(q * f(jnp.log(p) - jnp.log(q)), axis=-1)
+    """E_q f(log u), u = p/q, over the states of a table that q has: no expectation under q sees the others."""
+    return lambda p, q: jnp.sum(jnp.where(q > 0, q * f(jnp.log(p) - jnp.log(jnp.where(q > 0, q, 1))), 0), axis=-1)
 
 
 def kl_divergence(p, q):
-    """vi.kl_forward"""
+    """vi.kl_forward
+
+    f(log u) is NaN at u = 0 (log u = -inf); a state that q never has is not seen by an expectation under q.
+    """
     return f_divergence(tfp.vi.kl_forward)(p, q)
 
 
@@ -108,17 +111,26 @@ def reverse_kl_divergence(p, q):
 
 
 def js_divergence(p, q):
-    """vi.jensen_shannon, its default self_normalized=False"""
+    """vi.jensen_shannon, its default self_normalized=False
+
+    2 JS - 2 log 2, by convention; f(log u) is NaN at u = 0, and a state that q never has is not seen.
+    """
     return f_divergence(tfp.vi.jensen_shannon)(p, q)
 
 
 def js_divergence__self_normalized(p, q):
-    """vi.jensen_shannon(self_normalized=True)"""
+    """vi.jensen_shannon(self_normalized=True)
+
+    2 JS, by convention; f(log u) is NaN at u = 0, and a state that q never has is not seen.
+    """
     return f_divergence(lambda logu: tfp.vi.jensen_shannon(logu, self_normalized=True))(p, q)
 
 
 def gan_divergence(p, q):
-    """vi.jensen_shannon, its default self_normalized=False"""
+    """vi.jensen_shannon, its default self_normalized=False
+
+    f(log u) is NaN at u = 0.
+    """
     return f_divergence(tfp.vi.jensen_shannon)(p, q)
 
 
