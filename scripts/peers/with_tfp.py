@@ -121,7 +121,7 @@ def js_divergence(p, q):
 def js_divergence__self_normalized(p, q):
     """vi.jensen_shannon(self_normalized=True)
 
-    2 JS, by convention; f(log u) is NaN at u = 0, and a state that q never has is not seen.
+    Twice JS, by convention; f(log u) is NaN at u = 0, and a state that q never has is not seen.
     """
     return f_divergence(lambda logu: tfp.vi.jensen_shannon(logu, self_normalized=True))(p, q)
 
@@ -150,7 +150,10 @@ def pearson_chi_squared__chi_square(p, q):
 
 
 def neyman_chi_squared(p, q):
-    """vi.dual_csiszar_function of vi.pearson"""
+    """vi.dual_csiszar_function of vi.pearson
+
+    u f(1/u) is NaN at u = 0, where it is inf.
+    """
     return f_divergence(lambda logu: tfp.vi.dual_csiszar_function(logu, tfp.vi.pearson))(p, q)
 
 
