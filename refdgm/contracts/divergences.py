@@ -114,10 +114,10 @@ def f_contract(name, row, says, mistakes, conventions=None, parameters=(), excha
     reference = D(row)
     def f(u, *number): return (MADE[row](*number) if number else F_DIVERGENCES[row]).f(u)
     generic = {"averaged": Other(lambda p, q, *a: reference(p, q, *a) / len(p), "sum over the states"),
-               "not weighed": Other(lambda p, q, *a: np.sum(f(p / q, *a)), "weigh f(p/q) with q"),
-               "f of q/p": Other(lambda p, q, *a: np.sum(q * f(q / p, *a)), "the ratio is p/q, as q is the weight")}
-    if row != "neyman":         # there it is Pearson's
+               "not weighed": Other(lambda p, q, *a: np.sum(f(p / q, *a)), "weigh f(p/q) with q")}
+    if row != "neyman":         # there the one is Pearson's, and the other Neyman's again
         generic["weighed with p"] = Other(lambda p, q, *a: np.sum(p * f(p / q, *a)), "weigh f(p/q) with q")
+        generic["f of q/p"] = Other(lambda p, q, *a: np.sum(q * f(q / p, *a)), "the ratio is p/q, as q is the weight")
     if row not in SYMMETRIC:
         generic[exchanged or "p and q exchanged"] = Other(lambda p, q, *a: reference(q, p, *a),
                                                           "D_f[p||q] weighs f(p/q) with q: the order matters")
