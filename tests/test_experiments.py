@@ -155,17 +155,19 @@ def test_the_table_is_the_same_for_any_number_of_processes_and_after_a_kill(tmp_
 def test_processes_end_with_the_one_that_was_killed():
     """They hold its standard output open: reading it ends when the last of them has."""
     script = """
-import time
+import os, time
 from refdgm.runs import Cell, perform_all
 def perform(cell):
-    print("begun", flush=True)
+    os.write(1, b"begun\\n")             # in one piece: two processes write here
     time.sleep(600)
 perform_all([Cell("", "", seed) for seed in range(4)], perform, jobs=2)
 """
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "begun\n"]
-    process.kill()
-    assert process.communicate(timeout=60)[0] == ""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "begun\n"]
+        finally:
+            process.kill()
+        assert process.communicate(timeout=60)[0] == ""
 
 
 def test_means_and_standard_errors():
