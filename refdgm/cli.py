@@ -391,13 +391,9 @@ def _writable(path):
 
 
 def _write(path, value):
-    from refdgm import journal
-    try:
-        with open(path + ".part", "w", encoding="utf-8") as file:
-            file.write(journal.dumps(value, indent=1) + "\n")
-        os.replace(path + ".part", path)        # a reader sees the old file or the new one, never half of it
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
+    from refdgm import files, journal
+    with files.whole(path, half=".part") as file:       # a reader sees the old file or the new one, never half of it
+        file.write((journal.dumps(value, indent=1) + "\n").encode())
 
 
 def _progress(done=0, total=0, what=""):

@@ -8,6 +8,7 @@ import csv
 import io
 from pathlib import Path
 
+from refdgm import files
 from refdgm import validation as valid
 from refdgm.journal import dumps
 
@@ -38,23 +39,11 @@ def write(folder, name, header, rows, draw, as_list=False):
     return paths
 
 
-def make_folder(folder):
-    """A folder that is there.  Raises ValueError where it cannot be."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        raise ValueError(f"{folder} cannot be made: {reason.strerror}.") from reason
-
-
 def replace(path, content):
-    """Write a file all or nothing.  Raises ValueError where the folder cannot be written."""
-    make_folder(path.parent)
-    try:
-        half = path.with_name(path.name + ".new")
-        half.write_bytes(content)
-        half.replace(path)
-    except OSError as reason:
-        raise ValueError(f"{path} cannot be written: {reason.strerror}.") from reason
+    """Write a file all or nothing, its folder too.  Raises ValueError where it cannot be written."""
+    files.make_folder(path.parent)
+    with files.whole(path) as file:
+        file.write(content)
 
 
 def table_text(header, rows):

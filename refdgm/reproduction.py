@@ -42,7 +42,7 @@ def make(module, folder, quick=False, seed=0, jobs=1):
 
     import refdgm
     from refdgm import validation as valid
-    from refdgm import drawing
+    from refdgm import drawing, files
     valid.count("the seed", seed, 0)
     valid.count("the number of processes", jobs)
     if hasattr(module, "write"):                            # files of another form
@@ -50,7 +50,7 @@ def make(module, folder, quick=False, seed=0, jobs=1):
     header = {"name": module.NAME, "version": refdgm.__version__, "seed": seed, "quick": quick}
     is_table = getattr(module, "AS_LIST", False)
     if is_table or getattr(module, "WITH_RUNS", False):
-        drawing.make_folder(folder)
+        files.make_folder(folder)
         journal = Path(folder) / f"{module.NAME}{'.quick' if quick else ''}.runs"
         rows = module.make(quick, seed, jobs=jobs, journal=journal, tell=tell(module.NAME))
     else:

@@ -1,11 +1,10 @@
 """Dicts, tuples and NamedTuples of arrays, nested as one likes: one function for all leaves, and a file for them."""
-import contextlib
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from refdgm import files
 from refdgm import validation as valid
 
 
@@ -46,23 +45,12 @@ def with_leaves(tree, values):
 def save(path, tree):
     """Write a tree to a .npz file, all or nothing: a crash leaves what was there before.
 
-    What a killed process had half written lies beside it as `<path>.new`, and the next save replaces it.
     Raises ValueError where the folder cannot be written.
     """
-    path = Path(path)
     arrays = {name: np.asarray(leaf) for name, leaf in leaves(tree)}
     valid.require(all(a.dtype != object for a in arrays.values()), "only numbers and words can be saved.")
-    half = path.with_name(path.name + ".new")
-    try:
-        with open(half, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(half, path)
-    except OSError as reason:
-        with contextlib.suppress(OSError):
-            half.unlink()
-        raise ValueError(f"{path} cannot be written: {reason.strerror}.") from reason
+    with files.whole(path) as file:
+        np.savez(file, **arrays)
 
 
 def load(path, like):

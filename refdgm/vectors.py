@@ -11,7 +11,6 @@ two differ by at most test["allowed"][dtype], an absolute error; a test whose "a
 Inputs are float32 numbers, the same in every dtype. What is random has no output to compare but its exact law: a group
 of that kind states what was summed over all draws, and its inputs are float64.
 """
-import contextlib
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 import refdgm
-from refdgm import crosscheck, draws, journal, values
+from refdgm import crosscheck, draws, files, journal, values
 from refdgm.contract import INTEGER, NUMBER, SEEDS, Case, rounded, truth
 
 SHOWN = 3               # inputs on which a known mistake is shown
@@ -177,10 +176,7 @@ def write(folder, names=(), progress=lambda done, total, name: None):
     A file is there whole or not at all; the index is written last. Raises ValueError where that cannot be done.
     """
     chosen = [crosscheck.named(name) for name in names] or list(crosscheck.contracts().values())
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder} cannot be made: {error.strerror}.") from error
+    files.make_folder(folder)
     with open(SCHEMA, encoding="utf-8") as file:
         _write(folder, "schema.json", file.read())
     rows = []
@@ -199,13 +195,5 @@ def write(folder, names=(), progress=lambda done, total, name: None):
 
 
 def _write(folder, name, text):
-    path = os.path.join(folder, name)
-    try:
-        with open(path + ".part", "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(path + ".part", path)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):      # it is there only where the writing was cut short
-            os.remove(path + ".part")
+    with files.whole(os.path.join(folder, name), half=".part") as file:
+        file.write(text.encode())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation", "formulas"), ("numerics", "trees", "markup", "line_code", "workers"),
+LAYERS = [("validation", "formulas", "files"), ("numerics", "trees", "markup", "line_code", "workers"),
           ("elementary", "gradients"), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),

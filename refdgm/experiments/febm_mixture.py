@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 import refdgm
-from refdgm import drawing, updates
+from refdgm import drawing, files, updates
 from refdgm import validation as valid
 from refdgm.adversarial import mixture_minima
 from refdgm.divergences import F_DIVERGENCES
@@ -167,7 +167,7 @@ def contract(header, rows):
 def write(folder, quick=False, seed=0):
     """febm_mixture.json by the contract, and the figure with its rows.  -> five paths"""
     header = {"name": NAME, "version": refdgm.__version__, "seed": seed, "quick": quick}
-    drawing.make_folder(folder)
+    files.make_folder(folder)
     rows, table = make(quick, seed), Path(folder) / f"{NAME}.json"
     drawing.replace(table, dumps(contract(header, rows), indent=1).encode() + b"\n")
     return [table, *drawing.write(folder, f"{NAME}_figures", header, rows, draw)]
