@@ -97,6 +97,12 @@ def full_gaussian_log_prob(x, mean, covariance):
     return -0.5 * (whitened + log_det + covariance.shape[-1] * LOG_2PI)
 
 
+def mean_log_odds(bits):
+    """Of each component's mean over the rows, kept off 0 and 1: where a Bernoulli bias begins.  (N, D) -> (D,)"""
+    mean = (onp.sum(bits, axis=0) + 0.5) / (len(bits) + 1.0)
+    return onp.log(mean / (1 - mean))
+
+
 # ---- sums over states -----------------------------------------------------------------
 
 def all_binary(n):

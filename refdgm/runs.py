@@ -4,11 +4,14 @@ A run is a Cell; perform(cell) -> record, a dict of plain numbers that depends o
 kill loses the runs in progress; the next call with the same settings performs only what is missing.
 """
 from contextlib import closing, nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+import refdgm
 from refdgm import trees, workers
+from refdgm import validation as valid
 from refdgm.journal import Journal
 
 
@@ -34,6 +37,18 @@ def perform_all(cells, perform, jobs=1, path=None, settings=None, tell=lambda do
                 journal.add(cell, record)
             tell(len(records), len(cells))
     return {cell: records[cell] for cell in cells}
+
+
+def by_algorithm(table, algorithms, settings, perform, seed=0, jobs=1, journal=None, tell=lambda done, of: None):
+    """The runs of a table: settings.seeds seeds, from `seed` on, of each algorithm.  -> {algorithm: [record, ...]}
+
+    settings is a NamedTuple; perform(cell, settings) -> record.
+    """
+    valid.count("the number of seeds", settings.seeds, 2)
+    header = {"table": table, "version": refdgm.__version__, "seed": seed, **settings._asdict()}
+    cells = [Cell(table, name, s) for s in range(seed, seed + settings.seeds) for name in algorithms]
+    records = perform_all(cells, partial(perform, settings=settings), jobs, journal, header, tell)
+    return {name: [records[cell] for cell in cells if cell.algorithm == name] for name in algorithms}
 
 
 def gradient_noise(algorithm, fit, x, exact, seed, repeats):

@@ -99,7 +99,7 @@ def bottom(data=BARS, H=4, steps=400):
 def test_the_bottom_rbm_reaches_the_maximum_likelihood_exactly_and_with_chains():
     def value(theta):
         return np.mean(rbm.log_marginal(theta, X))
-    best = max(maximum(value, dbn_learning.start(X, seed, 2, scale=0.5)) for seed in range(2))
+    best = max(maximum(value, rbm.start(X, 2, seed, scale=0.5)) for seed in range(2))
     for chains in (0, 100):
         fit = refdgm.fit(dbn_learning.stacked_rbm(2, (), chains), X, 700,
                          schedule=updates.constant_then_harmonic(0.03, 300), update=updates.adam())
@@ -127,7 +127,7 @@ def test_the_second_rbm_raises_the_bound_which_stays_below_the_log_likelihood():
 
 def test_a_random_top_leaves_a_gap_below_the_log_likelihood():
     below = bottom(steps=200)
-    top = dbn_learning.start(all_binary(4), 0, 3, scale=1.0)
+    top = rbm.start(all_binary(4), 3, 0, scale=1.0)
     gap = dbn_learning.log_likelihood(below, top, BARS) - dbn_learning.bound(below, top, BARS)
     assert onp.all(gap >= 0) and onp.mean(gap) > 1e-3
 

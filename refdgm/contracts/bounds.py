@@ -10,7 +10,7 @@ from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import iwae
 from refdgm.directed.vimco import coefficients, leave_one_out
 from refdgm.numerics import log_mean_exp, log_sum_exp, softmax
-from refdgm.values import values
+from refdgm.values import apart, values
 
 LOG_W = Argument("log_w", "(..., K)", "log-weights log p(x, h_k) - log q(h_k|x)")
 OVERFLOW = "subtract the largest log-weight before exp, and add it again after log"
@@ -35,21 +35,17 @@ def log_weight_cases(least=1):
 
 def permuted(call, case):
     """Another order of the draws changes nothing."""
-    return _gap(call(log_w=case["log_w"][..., ::-1]), call(log_w=case["log_w"]))
+    return apart(call(log_w=case["log_w"][..., ::-1]), call(log_w=case["log_w"]))
 
 
 def shifted(call, case):
     """A constant added to all log-weights is added to the bound."""
-    return _gap(call(log_w=case["log_w"] + 0.5), [part + 0.5 for part in call(log_w=case["log_w"])])
+    return apart(call(log_w=case["log_w"] + 0.5), [part + 0.5 for part in call(log_w=case["log_w"])])
 
 
 def unshifted(call, case):
     """A constant added to all log-weights changes nothing."""
-    return _gap(call(log_w=case["log_w"] + 0.5), call(log_w=case["log_w"]))
-
-
-def _gap(a, b):
-    return max(float(onp.max(onp.abs(x - y), initial=0.0)) for x, y in zip(a, b, strict=True))
+    return apart(call(log_w=case["log_w"] + 0.5), call(log_w=case["log_w"]))
 
 
 def naive_log_mean_exp(log_w):

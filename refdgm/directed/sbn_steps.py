@@ -23,7 +23,7 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.fused import bernoulli_log_prob, log_prob_and_residual
 from refdgm.models import sbn
-from refdgm.numerics import log_softmax, sigmoid
+from refdgm.numerics import log_softmax, mean_log_odds, sigmoid
 from refdgm.streams import Stream, fires, normals, stream, words
 
 PROPOSE, ACCEPT, DREAM_H, DREAM_X = 0, 1, 2, 3      # the draws of a step
@@ -35,8 +35,7 @@ def start(H, scale=0.05):
         D = x.shape[1]
         valid.require(np.all(np.isin(x, (0, 1))), "a sigmoid belief net with Bernoulli units takes bits, 0 or 1.")
         noise = scale * normals(stream(seed, 1, first=2**31), 2 * D * H)[0].reshape(2, D, H)
-        mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-        return {"theta": {"a": np.zeros(H), "W": noise[0], "b": np.log(mean / (1 - mean))},
+        return {"theta": {"a": np.zeros(H), "W": noise[0], "b": mean_log_odds(x)},
                 "phi": {"V": noise[1].T, "c": np.zeros(H)}}
     return make
 

@@ -19,7 +19,6 @@ held against the exact gradient of log p for the theta of ML and IW-LB, of L for
 the phi of IS and MIS. The draws of a chain follow each other (ML, MIS): there the error by chance exceeds the noise.
 """
 import time
-from functools import partial
 from typing import NamedTuple
 
 import refdgm
@@ -29,7 +28,7 @@ from refdgm.directed.sbn_gradients import elbo_gradient, inclusive_gradient
 from refdgm.drawing import decades, dots
 from refdgm.fitting import Algorithm
 from refdgm.learning import relaxed_learning, sbn_learning
-from refdgm.runs import Cell, gradient_noise, perform_all, row
+from refdgm.runs import by_algorithm, gradient_noise, row
 
 AS_LIST, NAME, TITLE = True, "table1", "ou2018's Table 1 on a sigmoid belief net and binary digits"
 THETA_BY = {"ML": "jsa", "V-LB": "wake_sleep", "IW-LB": "vimco"}
@@ -135,14 +134,11 @@ def make(quick=False, seed=0, **how):
     return run(QUICK if quick else Settings(), seed, **how)
 
 
-def run(settings, seed=0, jobs=1, journal=None, tell=lambda done, of: None):
+def run(settings, seed=0, **how):
     """The table.  -> a list of rows, dicts: the means over the seeds, and for each number its standard error"""
-    valid.count("the number of seeds", settings.seeds, 2)
-    header = {"table": NAME, "version": refdgm.__version__, "seed": seed, **settings._asdict()}
     names = table(settings.H, settings.K)
-    cells = [Cell(NAME, name, s) for s in range(seed, seed + settings.seeds) for name in names]
-    records = perform_all(cells, partial(perform, settings=settings), jobs, journal, header, tell)
-    return [row(name, *names[name][:2], [records[cell] for cell in cells if cell.algorithm == name]) for name in names]
+    records = by_algorithm(NAME, names, settings, perform, seed, **how)
+    return [row(name, *names[name][:2], records[name]) for name in names]
 
 
 def draw(figure, rows):

@@ -8,17 +8,15 @@ f-GAN paper's table, with which Jensen-Shannon moves as the minimax GAN does; a 
 moves once for each step of the generator as the others do. A row for each look at a run, the means over the seeds, and
 for the first seed the points of the generator at the end.
 """
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 import refdgm
 from refdgm import datasets, updates
-from refdgm import validation as valid
 from refdgm.drawing import BLUE, INK
 from refdgm.learning import gan_learning
-from refdgm.runs import Cell, perform_all
+from refdgm.runs import by_algorithm
 
 WITH_RUNS, NAME, TITLE = True, "gan_ring", "GANs on a ring of Gaussians, and the modes they cover"
 ALGORITHMS = {"GAN, log D": ("gan", True), "GAN, minimax": ("gan", False), "KL": ("kl", False),
@@ -65,15 +63,12 @@ def make(quick=False, seed=0, **how):
     return run(QUICK if quick else Settings(), seed, **how)
 
 
-def run(settings, seed=0, jobs=1, journal=None, tell=lambda done, of: None):
+def run(settings, seed=0, **how):
     """A row for each algorithm and look, and for each point of the first seed."""
-    valid.count("the number of seeds", settings.seeds, 2)
-    header = {"table": NAME, "version": refdgm.__version__, "seed": seed, **settings._asdict()}
-    cells = [Cell(NAME, name, s) for s in range(seed, seed + settings.seeds) for name in ALGORITHMS]
-    records = perform_all(cells, partial(perform, settings=settings), jobs, journal, header, tell)
+    records = by_algorithm(NAME, ALGORITHMS, settings, perform, seed, **how)
     rows = []
     for name in ALGORITHMS:
-        mine = [records[cell] for cell in cells if cell.algorithm == name]
+        mine = records[name]
         for i, step in enumerate(mine[0]["step"]):
             row = {"algorithm": name, "step": int(step), "seeds": len(mine)}
             for key in ("modes", "near"):

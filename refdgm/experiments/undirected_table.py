@@ -10,15 +10,13 @@ see the same minibatches and take as many Adam steps of the same sizes; a seed c
 again and again (refdgm.runs.gradient_noise); exact ML's, CD's and PCD's is held against the exact gradient of log p.
 """
 import time
-from functools import partial
 from typing import NamedTuple
 
 import refdgm
 from refdgm import datasets, updates
-from refdgm import validation as valid
 from refdgm.drawing import decades, dots
 from refdgm.learning import nce_learning, rbm_learning
-from refdgm.runs import Cell, gradient_noise, perform_all, row
+from refdgm.runs import by_algorithm, gradient_noise, row
 
 AS_LIST, NAME, TITLE = True, "table1_undirected", "one RBM on binary digits, learned in every way"
 
@@ -74,14 +72,11 @@ def make(quick=False, seed=0, **how):
     return run(QUICK if quick else Settings(), seed, **how)
 
 
-def run(settings, seed=0, jobs=1, journal=None, tell=lambda done, of: None):
+def run(settings, seed=0, **how):
     """The table.  -> a list of rows, dicts: the means over the seeds, and for each number its standard error"""
-    valid.count("the number of seeds", settings.seeds, 2)
-    header = {"table": NAME, "version": refdgm.__version__, "seed": seed, **settings._asdict()}
     names = table(settings.H, settings.chains)
-    cells = [Cell(NAME, name, s) for s in range(seed, seed + settings.seeds) for name in names]
-    records = perform_all(cells, partial(perform, settings=settings), jobs, journal, header, tell)
-    return [row(name, *names[name][:2], [records[cell] for cell in cells if cell.algorithm == name]) for name in names]
+    records = by_algorithm(NAME, names, settings, perform, seed, **how)
+    return [row(name, *names[name][:2], records[name]) for name in names]
 
 
 def draw(figure, rows):

@@ -24,15 +24,14 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, masked_network
-from refdgm.numerics import sigmoid
+from refdgm.numerics import mean_log_odds, sigmoid
 from refdgm.streams import normals, stream, uniforms
 
 
 def _algorithm(name, start, gradient):
     def first(x, seed):
         valid.require(np.all(np.isin(x, (0, 1))), "an autoregressive model with Bernoulli units takes bits, 0 or 1.")
-        mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-        return {"theta": start(np.log(mean / (1 - mean)), seed)}, ()
+        return {"theta": start(mean_log_odds(x), seed)}, ()
     return Algorithm(name, first, lambda parameters, memory, x, index, seed, t: ((), memory),
                      lambda parameters, z, x: {"theta": gradient(parameters["theta"], x)})
 

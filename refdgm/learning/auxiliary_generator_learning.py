@@ -38,7 +38,7 @@ from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, implicit, sbn
 from refdgm.models.random_field import potential
-from refdgm.numerics import log_softmax, sigmoid, weighted_sum
+from refdgm.numerics import log_softmax, mean_log_odds, sigmoid, weighted_sum
 from refdgm.samplers import independence
 from refdgm.streams import Stream, normals, stream, uniforms
 from refdgm.undirected import neural_field
@@ -64,7 +64,7 @@ class Generator(NamedTuple):
 def autoregressive_generator():
     """Logistic conditionals: log q(x) is a sum of D terms (ou2018 Eq. 39)."""
     return Generator(
-        "autoregressive", lambda x, seed: {"W": onp.zeros((x.shape[1],) * 2), "b": neural_field.log_odds(x)},
+        "autoregressive", lambda x, seed: {"W": onp.zeros((x.shape[1],) * 2), "b": mean_log_odds(x)},
         lambda phi, s, draw: uniforms(s, len(phi["b"]), draw), autoregressive.sample, autoregressive.log_prob,
         lambda phi, x, a, u: weighted_sum(a, autoregressive.score_theta(phi, x)), False)
 
@@ -75,7 +75,7 @@ def belief_net(H=4):
 
     def start(x, seed):
         W = normals(stream(seed, 1, first=2**31 + 1), x.shape[1] * H)[0].reshape(-1, H)
-        return {"a": onp.zeros(H), "W": W, "b": neural_field.log_odds(x) - W.sum(axis=1) / 2}
+        return {"a": onp.zeros(H), "W": W, "b": mean_log_odds(x) - W.sum(axis=1) / 2}
 
     def make(phi, noise):
         h = 1.0 * (noise[:, :H] < sigmoid(phi["a"]))

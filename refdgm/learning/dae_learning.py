@@ -31,7 +31,7 @@ from refdgm.autoencoders import gsn_chain
 from refdgm.fitting import Algorithm
 from refdgm.models import masked_network
 from refdgm.models.finite_chain import stationary_law
-from refdgm.numerics import all_binary, bernoulli_log_prob, log_sum_exp, sigmoid
+from refdgm.numerics import all_binary, bernoulli_log_prob, log_sum_exp, mean_log_odds, sigmoid
 from refdgm.streams import Stream, fires, normals, stream, uniforms, words
 
 CODE, DECODE = 0, 1             # the draws of a step
@@ -66,9 +66,7 @@ DECODERS = {"chain": chain_logits, "units": unit_logits}
 
 def start_decoder(decoder, M, x, J, seed):
     """Small random weights, and the pixels' mean log-odds as c.  -> theta"""
-    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-    log_odds = onp.log(mean / (1 - mean))
-    D = len(mean)
+    log_odds, D = mean_log_odds(x), x.shape[1]
     into, out = (M + D, M + D) if decoder == "chain" else (M, D)
     noise = 0.1 * normals(stream(seed, 1, first=2**31), J * (into + out))[0]
     c = onp.concatenate([onp.zeros(M), log_odds]) if decoder == "chain" else log_odds

@@ -28,7 +28,7 @@ from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, entropy, log_sum_exp, sigmoid
-from refdgm.streams import Stream, fires, normals, stream, words
+from refdgm.streams import Stream, fires, words
 
 CHAIN = 2**30                   # the first of the persistent chains' streams, apart from the rows'
 HIDDEN, VISIBLE = 0, 1          # the draws of a chain's step
@@ -38,13 +38,6 @@ class Layer(NamedTuple):
     """What a step draws for the RBM that learns."""
     data: np.ndarray                # (B, D), what the layers below make of the rows
     model: np.ndarray | None        # (C, D), the persistent chains; None where the model's mean is exact
-
-
-def start(x, seed, H, scale=0.1):
-    """Small random weights, and the units' mean log-odds as b.  -> theta"""
-    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-    w = scale * normals(stream(seed, 1, first=2**31), x.shape[1] * H)[0].reshape(-1, H)
-    return {"w": w, "b": np.log(mean / (1 - mean)), "c": np.zeros(H)}
 
 
 def upside_down(theta):
@@ -89,7 +82,7 @@ def stacked_rbm(H=8, below=(), chains=0, k=5):
     def first(x, seed):
         valid.require(np.all(np.isin(x, (0, 1))), "a deep belief net takes bits, 0 or 1.")
         data = pass_up(below, x, Stream(seed, np.arange(len(x), dtype=np.uint32), 0))
-        theta = upside_down(below[-1]) if H is None else start(data, seed, H)
+        theta = upside_down(below[-1]) if H is None else rbm.start(data, H, seed)
         return {"theta": theta}, {"x": data[np.arange(chains) % len(data)]}
 
     def draw(parameters, memory, x, index, seed, t):

@@ -33,7 +33,8 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import bernoulli_mixture, sbn
-from refdgm.numerics import all_binary, bernoulli_log_prob, log_sigmoid, log_softmax, log_sum_exp, sigmoid, softmax
+from refdgm.numerics import (all_binary, bernoulli_log_prob, log_sigmoid, log_softmax, log_sum_exp, mean_log_odds,
+                             sigmoid, softmax)
 from refdgm.samplers import metropolis_hastings
 from refdgm.streams import Stream, normals, stream, uniforms
 
@@ -59,7 +60,7 @@ def mixture(H=3, prior=0.0, scale=0.5):
 
     def start(x, seed):
         spread = scale * normals(stream(seed, 1, first=2**31), H * x.shape[1])[0].reshape(H, -1)
-        return {"a": np.zeros(H), "B": mean_log_odds(x) + spread}
+        return {"a": np.zeros(H), "B": first_bias(x) + spread}
 
     def m_step(x, q):
         on, off = q.T @ x + prior, q.T @ (1 - x) + prior
@@ -84,7 +85,7 @@ def net(H=3, scale=0.5):
     def start(x, seed):
         D = x.shape[1]
         W = scale * normals(stream(seed, 1, first=2**31), D * H)[0].reshape(D, H)
-        return {"a": np.zeros(H), "W": W, "b": mean_log_odds(x)}
+        return {"a": np.zeros(H), "W": W, "b": first_bias(x)}
 
     def gradient(theta, x, q):
         share, means = q.mean(axis=0), sigmoid(h @ theta["W"].T + theta["b"])
@@ -94,11 +95,10 @@ def net(H=3, scale=0.5):
     return Model("SBN", start, sbn.log_joint_table, gradient, flip, None)
 
 
-def mean_log_odds(x):
-    """The log-odds of each pixel over the data.  (N, D) -> (D,)"""
+def first_bias(x):
+    """The log-odds of each pixel over the data, which must be bits.  (N, D) -> (D,)"""
     valid.require(np.all(np.isin(x, (0, 1))), "a model with Bernoulli units takes bits, 0 or 1.")
-    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-    return np.log(mean / (1 - mean))
+    return mean_log_odds(x)
 
 
 # ---- E-steps --------------------------------------------------------------------------

@@ -159,13 +159,7 @@ def febm(name, energy, critic, sampler, speed=1.0, weigh=None, base=None):
 
 def exact_divergence(name, target):
     """A monitor of the quadratic energy: -D_f(p||q) by quadrature, p a mixture of models/gaussian_fit; mu and sigma."""
-    log_p, f = gaussian_fit.log_target(target), named(name)
-
-    def look(parameters):
-        gaussian = parameters["theta"]["gaussian"]
-        return {"minus_divergence": -gaussian_fit.divergence(gaussian, log_p, f), "mu": gaussian[0],
-                "sigma": np.exp(gaussian[1])}
-    return look
+    return gaussian_fit.monitor(target, named(name))
 
 
 def ratio(parameters, energy, critic, x, base=None):

@@ -197,13 +197,7 @@ def ring_monitor(generator, centres, sigma, n=2000):
 
 def exact_divergence(name, target):
     """A monitor of the Gaussian generator: -D_f(p0||p) by quadrature, p0 as in models/gaussian_fit; mu and sigma."""
-    log_p, f = gaussian_fit.log_target(target), named(name)
-
-    def look(parameters):
-        gaussian = parameters["theta"]["gaussian"]
-        return {"minus_divergence": -gaussian_fit.divergence(gaussian, log_p, f), "mu": gaussian[0],
-                "sigma": onp.exp(gaussian[1])}
-    return look
+    return gaussian_fit.monitor(target, named(name))
 
 
 def exact_wasserstein(generator, data, n=1001):

@@ -27,7 +27,7 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import deep_sbn
-from refdgm.numerics import all_binary, log_softmax, log_sum_exp, weighted_sum
+from refdgm.numerics import all_binary, log_softmax, log_sum_exp, mean_log_odds, weighted_sum
 from refdgm.streams import Stream, fires, normals, stream, words
 
 
@@ -44,9 +44,8 @@ def start(x, seed, H1, H2, scale=0.1):
     D = x.shape[1]
     noise = scale * normals(stream(seed, 1, first=2**31), 2 * H1 * (D + H2))[0]
     W0, W1, V1, V2 = np.split(noise, np.cumsum([D * H1, H1 * H2, H1 * D]))
-    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
     return {"theta": {"a": np.zeros(H2), "W1": W1.reshape(H1, H2), "b1": np.zeros(H1),
-                      "W0": W0.reshape(D, H1), "b0": np.log(mean / (1 - mean))},
+                      "W0": W0.reshape(D, H1), "b0": mean_log_odds(x)},
             "phi": {"V1": V1.reshape(H1, D), "c1": np.zeros(H1), "V2": V2.reshape(H2, H1), "c2": np.zeros(H2)}}
 
 

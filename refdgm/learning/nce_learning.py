@@ -33,10 +33,9 @@ import numpy as np
 from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, rbm
-from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, log_mean_exp, sigmoid, weighted_sum
+from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, log_mean_exp, mean_log_odds, sigmoid, weighted_sum
 from refdgm.streams import Stream, normals, uniforms
 from refdgm.undirected import neural_field
-from refdgm.undirected.neural_field import log_odds
 
 NOISE, AS_DATA = 2**30, 3 * 2**29               # the first chain of the noise, and of noise that is taken for data
 
@@ -74,12 +73,12 @@ class Noise(NamedTuple):
     log_prob: Callable          # (phi, x) -> (n,)
 
 
-PIXELS = Noise(lambda x: {"b": log_odds(x)}, lambda phi, s: 1.0 * (uniforms(s, len(phi["b"])) < sigmoid(phi["b"])),
+PIXELS = Noise(lambda x: {"b": mean_log_odds(x)}, lambda phi, s: 1.0 * (uniforms(s, len(phi["b"])) < sigmoid(phi["b"])),
                lambda phi, x: bernoulli_log_prob(x, phi["b"]))
 NORMALS = Noise(lambda x: {"mean": x.mean(axis=0), "variance": x.var(axis=0)},
                 lambda phi, s: phi["mean"] + np.sqrt(phi["variance"]) * normals(s, len(phi["mean"])),
                 lambda phi, x: gaussian_log_prob(x, phi["mean"], phi["variance"]))
-CHAIN_RULE = Noise(lambda x: {"W": np.zeros((x.shape[1],) * 2), "b": log_odds(x)},
+CHAIN_RULE = Noise(lambda x: {"W": np.zeros((x.shape[1],) * 2), "b": mean_log_odds(x)},
                    lambda phi, s: autoregressive.sample(phi, uniforms(s, len(phi["b"]))), autoregressive.log_prob)
 
 

@@ -39,7 +39,8 @@ from refdgm import validation as valid
 from refdgm.fitting import Algorithm
 from refdgm.models import bernoulli_dlvm, linear_gaussian
 from refdgm.models.networks import random_layer
-from refdgm.numerics import gauss_hermite, gaussian_log_prob, log_mean_exp, log_sum_exp, sigmoid, softmax, softplus
+from refdgm.numerics import (gauss_hermite, gaussian_log_prob, log_mean_exp, log_sum_exp, mean_log_odds, sigmoid,
+                             softmax, softplus)
 from refdgm.streams import Stream, normals
 from refdgm.trees import tree_map
 
@@ -63,10 +64,9 @@ def bernoulli(H=2, J=16):
 
     def start(x, seed):
         valid.require(onp.all(onp.isin(x, (0, 1))), "a Bernoulli decoder takes bits, 0 or 1.")
-        mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
         body = random_layer(seed, H, J, "theta", 0)
         return {"W": body["M"], "b": body["m"], "M": random_layer(seed, J, x.shape[1], "theta", 1)["M"],
-                "m": onp.log(mean / (1 - mean))}
+                "m": mean_log_odds(x)}
     return Decoder("Bernoulli", H, start, bernoulli_dlvm.log_joint, bernoulli_scores, bernoulli_log_p)
 
 

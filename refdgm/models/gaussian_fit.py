@@ -66,6 +66,16 @@ def divergence(gaussian, log_p, f):
     return np.sum(WEIGHTS * np.exp(log_q) * f.f(np.exp(log_p - log_q)))
 
 
+def monitor(target, f):
+    """A monitor of a Gaussian that learns: -D_f(p||q) by quadrature, and where it is, mu and sigma."""
+    log_p = log_target(target)
+
+    def look(parameters):
+        gaussian = parameters["theta"]["gaussian"]
+        return {"minus_divergence": -divergence(gaussian, log_p, f), "mu": gaussian[0], "sigma": onp.exp(gaussian[1])}
+    return look
+
+
 def slope_and_hessian(gaussian, log_p, f):
     """dD_f = E_q[c g] and its derivative E_q[(c + u^2 f''(u)) g g^T + c dg], with c = f(u) - u f'(u), g = dlog q.
 

@@ -21,7 +21,8 @@ from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.checking import Claim, equals
-from refdgm.numerics import all_binary, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softmax, softplus
+from refdgm.numerics import (all_binary, bernoulli_log_prob, log_softmax, log_sum_exp, mean_log_odds, sigmoid,
+                             softmax, softplus)
 from refdgm.streams import normals, stream
 
 
@@ -153,9 +154,8 @@ def start(x, H, seed, scale=0.1):
     """Small random weights, and as b the mean log-odds of the rows x (N, D): where learning starts.  -> theta"""
     valid.count("H", H)
     valid.require(onp.all(onp.isin(x, (0, 1))), "a Boltzmann machine of Bernoulli units takes bits, 0 or 1.")
-    mean = (onp.sum(x, axis=0) + 0.5) / (len(x) + 1.0)
     w = scale * normals(stream(seed, 1, first=2**31), x.shape[1] * H)[0].reshape(-1, H)
-    return {"w": w, "b": onp.log(mean / (1 - mean)), "c": onp.zeros(H)}
+    return {"w": w, "b": mean_log_odds(x), "c": onp.zeros(H)}
 
 
 def random_case(seed, D=3, H=2):

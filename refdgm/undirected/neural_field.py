@@ -24,7 +24,8 @@ import numpy as np
 
 from refdgm import validation as valid
 from refdgm.models.random_field import potential
-from refdgm.numerics import all_binary, all_tuples, gaussian_log_prob, log_softmax, log_sum_exp, sigmoid, trapezoid
+from refdgm.numerics import (all_binary, all_tuples, gaussian_log_prob, log_softmax, log_sum_exp, mean_log_odds,
+                             sigmoid, trapezoid)
 from refdgm.samplers import mala
 from refdgm.streams import normals, stream, uniforms
 
@@ -61,12 +62,6 @@ def direction(theta, data, model):
     return {name: up[name] - down[name] for name in up}
 
 
-def log_odds(x):
-    """Of the pixels' means, kept off 0 and 1.  (N, D) -> (D,)"""
-    mean = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
-    return np.log(mean / (1 - mean))
-
-
 def start(J, sigma=None, scale=0.3):
     """Small random W, no potential beyond the pixels' log-odds.  -> a function of (data, seed)"""
     valid.count("J", J)
@@ -76,7 +71,7 @@ def start(J, sigma=None, scale=0.3):
         D = x.shape[1]
         valid.require(sigma is not None or np.all(np.isin(x, (0, 1))),
                       "a random field on bits takes 0 and 1; reals need a sigma.")
-        c = log_odds(x) if sigma is None else np.zeros(D)
+        c = mean_log_odds(x) if sigma is None else np.zeros(D)
         noise = scale * normals(stream(seed, 1, first=2**31), J * (D + 2))[0]
         return {"W": noise[:J * D].reshape(J, D), "b": noise[J * D:-J], "v": noise[-J:], "c": c}
     return make
