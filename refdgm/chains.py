@@ -8,9 +8,8 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.trees import tree_map
 
 CALL_SECONDS = 0.5          # an interrupt is seen after the call in progress; so calls are kept short

@@ -14,9 +14,8 @@ monotone sequence: both hold for the exact pairs of a reversible chain). The ran
 normal scores of their ranks: they need no moments and do not depend on the scale. A quantity that never changed has
 no autocorrelation, and its results are nan.
 """
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 
 
 def effective_sample_size(draws, rank=True):

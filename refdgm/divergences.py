@@ -21,11 +21,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd.extend import defvjp, primitive
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import entropy, gaussian_log_prob, kl, softplus, trapezoid
 

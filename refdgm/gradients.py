@@ -3,13 +3,13 @@
 Under autograd.grad a dict of dicts is one variable: each leaf that is taken out costs, on the way back, a tree of zeros
 to put its derivative into. Here every leaf is a variable of its own.
 """
-import numpy as np
 from autograd.core import add_outgrads, vspace
 from autograd.extend import VJPNode
 from autograd.tracer import isbox, new_box, toposort, trace_stack
 
 from refdgm import trees
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 
 
 def vjp(function, tree):

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, overload
 
-from refdgm import elementary, streams
+from refdgm import backend, cuda, elementary, streams
 from refdgm.streams import fires, philox, two_normals
 
 HERE = Path(__file__).parent
@@ -110,8 +110,11 @@ def in_threads(kernel, blocked, arguments, threads=None, together=1):
     thread, and who is done takes the next: a thread that another program holds up does not hold up the others.
 
     blocked: arrays whose first axis counts blocks of chains; the kernel works on them in place. Where it counts chains,
-    `together` of them are a block.
+    `together` of them are a block. Where arrays lie on a GPU, the kernel's twin in refdgm.cuda is called there instead.
     """
+    if any(map(backend.on_device, (*blocked, *arguments))):
+        cuda.twin(kernel)(*blocked, *arguments)
+        return
     rows = len(blocked[0])
     blocks = -(-rows // together)
     threads = min(threads or cores(), blocks)
@@ -260,10 +263,15 @@ def tile(rows, fused):
     return add
 
 
-@compiled
 def panels(w):
-    """w (K, J) as dot_bits and dot_reals read it fastest: (J / ROWS, K, ROWS), the last panel filled up with zeros.
-    In w itself consecutive reads lie a row apart, mostly on another page."""
+    """w (K, J) as dot_bits and dot_reals read it fastest; on a GPU, row by row."""
+    return backend.module_of(w).ascontiguousarray(w) if backend.on_device(w) else _panels(w)
+
+
+@compiled
+def _panels(w):
+    """(J / ROWS, K, ROWS), the last panel filled up with zeros. In w consecutive reads lie a row apart, mostly on
+    another page."""
     units, columns = w.shape
     packed = np.zeros((-(-columns // ROWS), units, ROWS), w.dtype)
     for j in range(0, columns, ROWS):

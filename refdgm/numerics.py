@@ -6,10 +6,10 @@ Shapes: the last axis holds the components of one vector (or the K samples of on
 axes before it are a batch and broadcast.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 
 LOG_2PI = float(onp.log(2 * onp.pi))
 

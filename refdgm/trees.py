@@ -2,10 +2,9 @@
 import zipfile
 from pathlib import Path
 
-import numpy as np
-
 from refdgm import files
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 
 
 def tree_map(function, *trees):

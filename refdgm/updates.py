@@ -12,9 +12,8 @@ is two pure functions on trees of arrays.
 from typing import NamedTuple
 from collections.abc import Callable
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.trees import tree_map
 
 

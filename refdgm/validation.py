@@ -2,8 +2,9 @@
 
 Arguments may be autograd boxes (inside a gradient); those are looked at by value.
 """
-import numpy as np
 from autograd.tracer import getval
+
+from refdgm.backend import xp as np
 
 MAX_STATES = 2**22          # 4 million states: about a second, and 32 MiB for each float64 per state
 SUM_TO_ONE = 1e-8           # a table written with 8 decimals still counts as a distribution

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("validation", "formulas", "files"), ("numerics", "trees", "markup", "line_code", "workers"),
+LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validation", "formulas", "files"),
+          ("numerics", "trees", "markup", "line_code", "workers"),
           ("elementary", "gradients"), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
@@ -13,7 +14,8 @@ LAYERS = [("validation", "formulas", "files"), ("numerics", "trees", "markup", "
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
           ("report", "crosscheck_report", "doctor", "benchmark", "pages", "notebooks", "course"),
-          ("site", "walk", "exercise", "bench_cases", "vectors", "testing"), ("cli", "pytest_plugin"), ("__main__",)]
+          ("site", "walk", "exercise", "bench_cases", "vectors", "testing"), ("commands", "pytest_plugin"),
+          ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGE = Path(refdgm.__file__).parent
 DERIVATIONS = Path(next(p for p in map(Path, refdgm.__path__) if (p / "derivations").is_dir())) / "derivations"

@@ -21,8 +21,8 @@ With uniform labels twice L_phi is the conventional objective of the discriminat
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, minimises
 from refdgm.models import tables
 from refdgm.models.labels import (UNIFORM, expectation, log_generator, log_q, log_q_reversed, marginal,

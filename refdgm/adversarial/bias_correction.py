@@ -16,8 +16,8 @@ Rejection turns draws from a fair coin into draws with p(heads) = 0.8, and lets 
 >>> round(float(law[0]), 3), round(float(law[-1]), 3)
 (0.8, 0.625)
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.divergences import F_DIVERGENCES
 from refdgm.models.energy import law_of

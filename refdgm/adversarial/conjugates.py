@@ -17,9 +17,9 @@ The conjugate of u log u at t = 2, found by search, and e^(t - 1):
 >>> round(float(search_over_u(kl, np.array([2.0]))[0]), 3), round(float(np.exp(1)), 3)
 (2.718, 2.718)
 """
-import numpy as onp
 from autograd import elementwise_grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.divergences import F_DIVERGENCES, in_domain
 from refdgm.models.finite_game import supremum

@@ -21,9 +21,9 @@ H has a bias unit: K_EE is indefinite, and S, which decides if omega is fast, is
 [-1.5, 0.6]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import hessian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, provided, tends_to
 from refdgm.divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import (blocks, covariance, definite, energy, jacobian, mean, outer, random_game,

@@ -22,10 +22,10 @@ At H = 0 the objective is below the divergence, at H* = log(p Z) it is the diver
 [0.0, 0.193]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import value_and_grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, minimises, vanishes
 from refdgm.divergences import f_bound, f_divergence, F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import law_of, log_partition

@@ -23,11 +23,11 @@ How far the model's law is from the data's, at the start of Algorithm 1 and afte
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, converges_to, equals
 from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import energy, grad_energy, law, law_of, random_case

@@ -12,8 +12,8 @@ Reverse KL has f* for t < 0 only; T = f'(e^v) is there for any v, and f*(T) = v 
 >>> float(conjugate_at_critic("reverse kl", np.array([3.0]))[0])
 2.0
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.divergences import SMOOTH, named
 from refdgm.models.finite_game import supremum

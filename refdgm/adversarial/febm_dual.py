@@ -22,10 +22,10 @@ The mean of the plug-in estimate from N = 3 samples over the gradient: 1 - 1/N.
 import math
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, jacobian
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, has_order, is_gradient_of
 from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import grad_energy, law, random_case

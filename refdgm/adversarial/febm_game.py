@@ -21,9 +21,9 @@ With the best H and KL the gradient is that of contrastive divergence with exact
 -0.3
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import contrast, energy, grad_energy, law_of, log_partition, random_case

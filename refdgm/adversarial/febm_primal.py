@@ -19,10 +19,10 @@ How far the gradient is from linear in the data's law: not at all for KL, and fo
 [0.0, 0.019]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
 from refdgm.divergences import f_divergence, F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import energy, grad_energy, law, log_law, log_partition, random_case, score

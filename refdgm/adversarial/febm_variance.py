@@ -20,8 +20,8 @@ Half a standard deviation apart, Theorem 1 has the larger variance from this dim
 >>> int(first_worse_dimension(0.5))
 3
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import gauss_hermite
 

@@ -16,8 +16,8 @@ The conjugate of f = u^2 / 2 is t^2 / 2; at t = 3, by search:
 >>> round(float(conjugate_by_search(lambda u: u**2 / 2, np.array([3.0]))[0]), 6)
 4.5
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.divergences import F_DIVERGENCES, SMOOTH
 

@@ -30,9 +30,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.divergences import F_DIVERGENCES, alpha_divergence, weighted_jensen_shannon
 from refdgm.numerics import log_sigmoid

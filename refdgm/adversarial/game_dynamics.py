@@ -14,8 +14,8 @@ A spiral inwards, lambda = -1 +- 5i: steps must be shorter than 2/26, or it turn
 >>> round(float(largest_step(np.array([[-1.0, 5.0], [-5.0, -1.0]]))), 4)
 0.0769
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, equals, tends_to
 from refdgm.divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import blocks, definite, gradients, jacobian, stable_game

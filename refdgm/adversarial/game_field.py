@@ -17,10 +17,10 @@ dE = 1 or 2 with equal probability: m^2 = 9/4 exceeds the variance 1/4, and K_EE
 -2.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd import jacobian as autograd_jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_least, provided
 from refdgm.divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import (blocks, covariance, gradients, jacobian, mean, mean_in_covariances, outer,

@@ -20,9 +20,9 @@ At p = p0 the value is -log 4, its minimum; for another p it is larger.
 import math
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, vanishes
 from refdgm.divergences import js
 from refdgm.models.finite_game import crossing, pushforward, random_generator, random_laws, supremum

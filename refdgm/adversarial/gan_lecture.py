@@ -18,9 +18,9 @@ What the best discriminator makes of a generator with p_G = 0.5, and at the equi
 [-1.285, -1.386]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises, vanishes
 from refdgm.models.finite_game import pushforward, supremum
 from refdgm.numerics import log_sigmoid, sigmoid

@@ -17,9 +17,9 @@ Along samples of bits D has no slope; its mean has one.
 [0.0, 0.26]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, vanishes
 from refdgm.numerics import all_binary, bernoulli_log_prob, log_sigmoid, sigmoid
 

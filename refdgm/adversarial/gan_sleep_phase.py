@@ -19,9 +19,9 @@ The generator's step is the same for any other data, where the wake phase would 
 0.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.models import labels
 from refdgm.models.labels import expectation, log_q, log_q_reversed

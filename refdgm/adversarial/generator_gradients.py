@@ -18,8 +18,8 @@ The discriminator is sure, log-odds near -10: one gradient has vanished, the oth
 [-0.0001, 0.9999]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, has_order, is_gradient_of
 from refdgm.numerics import log_sigmoid, normal_trapezoid, sigmoid
 

@@ -22,9 +22,9 @@ With the optimal discriminator the target q^r(x|0) is the law of the data:
 0.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, minimises
 from refdgm.models.labels import (UNIFORM, average_kl, class_laws, log_generator, log_q, log_q_reversed, marginal,
                                   optimal_phi, random_case, target)

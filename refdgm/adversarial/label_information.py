@@ -16,8 +16,8 @@ Where generated and real x are alike the best objective is -log 2, a guess; here
 >>> round(float(best_objective(p_data, p_data, p_y)), 2), round(float(best_objective(p_g, p_data, p_y)), 2)
 (-0.69, -0.64)
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import entropy, kl
 

@@ -18,9 +18,9 @@ The path's part of the gradient of E[f*(T(x_1))], and with the buffer's, which E
 [-0.011, 0.069]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad, jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.numerics import gaussian_log_prob, sigmoid, softplus, trapezoid
 from refdgm.samplers.langevin import run, step

@@ -18,8 +18,8 @@ Up its gradient the discriminator of the KL game comes to KL[p || q]; down it th
 >>> round(float(play(p, q, kl_value, kl_slope)[-1]), 3), round(float(kl(p, q)), 3)
 (0.193, 0.193)
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to
 from refdgm.divergences import js
 from refdgm.numerics import kl, log_sigmoid, sigmoid

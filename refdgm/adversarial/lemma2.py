@@ -26,10 +26,10 @@ Line 1 with the constant C, which the notes leave out, and L_vae:
 (-1.67, -1.67)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.models.labelled_vae import (evidence_less_gap, generated_law, inference_law, joint, log_encoder,
                                         log_likelihood, optimal_reversed, over_labelled, perfect_reversed,

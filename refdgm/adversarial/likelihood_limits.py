@@ -20,9 +20,9 @@ Ten times as much noise brings theta ten times as near to maximum likelihood:
 10.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, has_order
 from refdgm.divergences import F_DIVERGENCES
 from refdgm.models import noise_contrast

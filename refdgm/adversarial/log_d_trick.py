@@ -19,10 +19,10 @@ V = -10 everywhere: little is left of the minimax gradient, and the other is as 
 [0.0, 0.5]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, tends_to
 from refdgm.divergences import js
 from refdgm.numerics import kl, log_sigmoid, log_softmax, softmax, weighted_sum

@@ -17,9 +17,9 @@ The standard deviations that KL and reverse KL select for the mixture of Sec. 6.
 >>> [round(float(sigma), 2) for sigma in optima(gaussian_fit.PRINTED, family)[:, 1]]
 [1.83, 1.63]
 """
-import numpy as np
 from autograd import value_and_grad
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_ordered, provided
 from refdgm.divergences import F_DIVERGENCES, alpha_divergence
 from refdgm.models import gaussian_fit

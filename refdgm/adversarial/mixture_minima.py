@@ -20,8 +20,8 @@ The slope of reverse KL vanishes on the narrow mode, too, at the minimum printed
 >>> round(float(np.abs(at).max()), 2)
 0.0
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.models.gaussian_fit import X, WEIGHTS, log_model, log_target, validate
 
 LARGEST = 300.0             # of log u: e^300 squared is still a number

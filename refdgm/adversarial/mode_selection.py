@@ -24,8 +24,8 @@ Data with modes at -3 and 4: the mean of the Gaussian on the left of KL, and of 
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_ordered, provided
 from refdgm.numerics import gaussian_log_prob, log_sum_exp, trapezoid
 

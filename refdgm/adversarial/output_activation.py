@@ -23,8 +23,8 @@ The principled activation makes V* = log p0/p for every f; there Eq. 32 is the d
 (0.223, 0.223)
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, is_ordered, provided
 from refdgm.divergences import F_DIVERGENCES, f_divergence, in_domain
 from refdgm.models.finite_game import random_logits, supremum

@@ -22,8 +22,8 @@ The largest real eigenvalue of one model, and a bound on it; the printed bound i
 >>> round(float(eigenvalues.real[eigenvalues.imag == 0].max()), 2), round(float(bound[0]), 2)
 (-0.47, -0.45)
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import ROUNDING, Claim, is_at_least, is_ordered, is_stable, provided
 from refdgm.divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import Blocks, blocks, definite, jacobian, random_models

@@ -18,9 +18,9 @@ The KL game is largest at V* = 1 + log p0/p and not at log p0/p, which is the be
 (-0.175, 0.193)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.divergences import f_bound
 from refdgm.models.finite_game import crossing, random_laws, random_logits

@@ -18,9 +18,9 @@ The wake objective, less the divergence from the prior that the VAE adds, is a b
 (-1.67, -1.67)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.models import labelled_vae, tables
 from refdgm.models.labelled_vae import evidence_less_gap, log_decoder, log_encoder

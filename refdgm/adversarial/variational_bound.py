@@ -13,8 +13,8 @@ A linear term in f does not count: two f that differ by 3 (u - 1) have one diver
 >>> [round(float(f_divergence_of(lambda u: (u - 1)**2 + slope * (u - 1), p, q)), 3) for slope in (0, 3)]
 [0.36, 0.36]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_least, is_at_most
 from refdgm.divergences import f_bound, f_divergence, F_DIVERGENCES, SMOOTH
 from refdgm.numerics import kl

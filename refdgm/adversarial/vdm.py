@@ -22,10 +22,10 @@ How fast the players come to rest at p = p0, by the eigenvalue nearest the axis;
 [0.183, 0.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, jacobian
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, is_stable
 from refdgm.divergences import F_DIVERGENCES, named
 from refdgm.models.finite_game import supremum

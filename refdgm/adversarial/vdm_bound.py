@@ -20,8 +20,8 @@ The bound at T = 1, which is f'(1) for KL, and at T*, where it is KL[p0||p]:
 [0.0, 0.193]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, vanishes
 from refdgm.divergences import F_DIVERGENCES, f_divergence, js, u_log_u
 from refdgm.models.finite_game import random_laws, supremum

@@ -17,9 +17,9 @@ All mass at 0 against all mass at 0.1: the distance is 0.1, where JS is log 2 ho
 (0.1, 0.693)
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.divergences import js
 

@@ -16,9 +16,9 @@ Twenty steps towards 3, and the same with every gradient a million times as larg
     >>> [round(float(adam(lambda theta, t: c * (3 - theta), 0.0, rate=0.1, T=20)[-1]), 3) for c in (1, 1e6)]
     [1.881, 1.881]
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 
 B1, B2 = 0.9, 0.999

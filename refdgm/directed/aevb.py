@@ -20,10 +20,10 @@ The three minibatches of one datum have the mean of the whole:
 from itertools import combinations
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, has_order, is_gradient_of
 from refdgm.models import tables, vae
 from refdgm.numerics import normal_trapezoid, trapezoid, weighted_sum

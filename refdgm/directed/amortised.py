@@ -18,8 +18,8 @@ The bound on six data, under one phi and after a fit of each datum:
     [-20.879, -19.987]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_at_least
 from refdgm.models import sbn
 from refdgm.numerics import bernoulli_log_prob

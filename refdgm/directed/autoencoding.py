@@ -16,8 +16,8 @@ A code one standard deviation from the prior's mean costs half a nat:
     0.5
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import vae
 from refdgm.numerics import gauss_hermite, gaussian_log_prob, trapezoid

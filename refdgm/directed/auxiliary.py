@@ -15,8 +15,8 @@ L_aux and L at the last x:
     [-2.4445, -1.9602]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import tables
 from refdgm.numerics import kl, log_softmax, log_sum_exp

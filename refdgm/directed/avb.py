@@ -18,9 +18,9 @@ The bound, and Eq. 13 at V*, which never evaluates q:
     (-1.9805, -1.9805)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, minimises, vanishes
 from refdgm.models import tables
 from refdgm.models.tables import log_likelihood, log_q, score_phi

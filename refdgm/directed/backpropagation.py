@@ -15,8 +15,8 @@ Multiplications for each one of the value's, by backpropagation and by differenc
     >>> [round(cost_ratio(method)(**random_case(0)), 2) for method in (gradient, differences)]
     [2.63, 98.0]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 
 

@@ -16,9 +16,9 @@ The size of a b after an ascent that starts beside the path into the saddle, and
     [1.2454, 0.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.numerics import sigmoid, softplus
 

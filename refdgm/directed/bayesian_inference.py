@@ -18,8 +18,8 @@ Three ones in a row, a flat prior: Laplace's rule gives the next one 4/5.
     0.8
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.models import beta_bernoulli as coin
 from refdgm.numerics import all_tuples, log_softmax, log_sum_exp

@@ -18,10 +18,10 @@ The bias for f(h) = h^2 at two temperatures:
     [0.0083, 0.0018]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import gauss_legendre, sigmoid, trapezoid
 

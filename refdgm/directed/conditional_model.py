@@ -18,9 +18,9 @@ With q the posterior the bounds are log p(x|y), and p(x|y) sums to one over x fo
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import tables
 

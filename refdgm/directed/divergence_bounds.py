@@ -15,8 +15,8 @@ JS beside its bound TV log 2:
     >>> round(float(js(p, q)), 4), round(float(bounds(p, q)[1]), 4)
     (0.3681, 0.5545)
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_at_most
 from refdgm.divergences import js, kl_symmetric
 from refdgm.numerics import kl

@@ -17,8 +17,8 @@ KL[q||p] of a q on the main mode alone, and of the q with the moments of p, whic
     >>> [round(float(reverse_kl((mean, np.log(std)), log_p)), 2) for mean, std in ((-2.0, 0.8), moments(log_p))]
     [0.42, 0.54]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_ordered, provided
 from refdgm.numerics import gaussian_log_prob, trapezoid
 

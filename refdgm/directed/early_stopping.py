@@ -13,9 +13,9 @@ The first peak, at step 2, although step 4 is better:
     >>> stop(np.array([-3.0, -2.0, -1.0, -1.5, -0.5]))
     2
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 
 

@@ -19,9 +19,9 @@ The squared error of g(t^) over the Cramer-Rao bound, for 10 and for 80 observat
     >>> [round(float(learned()(0.7, linkage(0.7), [[1, 1, 1]], n)["n MSE"] / bound), 3) for n in (10, 80)]
     [1.818, 1.032]
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, has_order
 from refdgm.models.counts import multinomial
 from refdgm.numerics import gauss_hermite

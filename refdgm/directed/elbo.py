@@ -17,11 +17,11 @@ Two states of h, p(x) = 0.1 + 0.3: the bound, and with its gap log 0.4.
     (-1.06, -0.916)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 from autograd.tracer import getval
 
 from refdgm import numerics
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.models import sbn, tables
 from refdgm.numerics import log_softmax, log_sum_exp

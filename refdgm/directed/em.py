@@ -16,9 +16,9 @@ The log-likelihood before and after twenty rounds:
     [-2.7354, -2.2194]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_at_least, minimises
 from refdgm.models import known_components
 from refdgm.numerics import log_softmax, log_sum_exp, softmax

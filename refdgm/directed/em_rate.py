@@ -19,9 +19,9 @@ The factor by which a round of EM shrinks the error in the worst direction:
     0.998
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import hessian, jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.models import bernoulli_mixture as mixture
 from refdgm.numerics import all_binary

@@ -17,10 +17,10 @@ Two latents with Lambda = [[2, 1], [1, 2]]: the gap is log(4/3) / 2.
     0.144
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, hessian, value_and_grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.models import linear_gaussian as model
 from refdgm.numerics import LOG_2PI

@@ -14,9 +14,9 @@ The mean excess after five data, generative and discriminative:
     >>> [round(float(fit(**right_case(0))), 3) for fit in (generative, discriminative)]
     [0.14, 0.2]
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_at_most
 from refdgm.models.counts import multinomial
 from refdgm.models.discriminative import log_loss, logistic_regression, naive_bayes

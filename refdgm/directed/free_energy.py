@@ -16,9 +16,9 @@ Two states of z, p(x) = 0.1 + 0.3: F with an even q, and with the posterior, -lo
     [1.06, 0.916]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import numerics
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.models import linear_gaussian, sbn, tables
 from refdgm.numerics import full_gaussian_log_prob, gauss_hermite, gauss_legendre, log_softmax, log_sum_exp, softmax

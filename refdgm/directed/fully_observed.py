@@ -19,9 +19,9 @@ The fitted mean of s(x) = x is that of the data, 7/5:
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.models import exponential_family as model
 from refdgm.numerics import kl, softmax

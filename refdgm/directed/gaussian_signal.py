@@ -21,8 +21,8 @@ Where q is the posterior and log p(x) = -3 REINFORCE has nine times the variance
     >>> round(float(reinforce_variance(a, b, c, s=1.0)[0] / pathwise_variance(a, b, c, s=1.0)[0]), 3)
     9.0
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import gauss_hermite
 

@@ -19,9 +19,9 @@ What F misses of -log p(x) after a sleep phase, for a net that sees every x and 
     (0.0, 0.109)
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, minimises, vanishes
 from refdgm.models import tables
 from refdgm.numerics import kl, log_softmax, softmax, weighted_sum

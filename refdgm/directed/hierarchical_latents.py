@@ -14,8 +14,8 @@ One divergence, top-down and bottom-up:
     [0.878, 0.878]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models.joint_tables import conditional, kl, marginal, random_joints
 

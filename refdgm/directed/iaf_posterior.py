@@ -20,9 +20,9 @@ How far four components are from right after one pass and after four:
     [0.4724, 0.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import LOG_2PI, gaussian_log_prob, log_sigmoid, sigmoid
 

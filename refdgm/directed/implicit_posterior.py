@@ -12,8 +12,8 @@ The bound by the sampler alone, and with q tallied:
     [-1.654, -1.654]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import tables
 from refdgm.numerics import log_softmax

@@ -16,8 +16,8 @@ The two parts at one x:
     {'approximation': 0.277, 'amortisation': 6.835}
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import linear_gaussian as model
 from refdgm.numerics import gauss_hermite, gaussian_log_prob

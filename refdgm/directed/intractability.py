@@ -17,9 +17,9 @@ log E[p^^2] / p(x)^2 with one latent and with twenty of its kind:
     [0.866, 17.328]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import bernoulli_dlvm
 from refdgm.models import linear_gaussian as model

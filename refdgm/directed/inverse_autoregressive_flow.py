@@ -14,9 +14,9 @@ The sum of the log sigma_i, and the log-determinant of the whole Jacobian:
     [1.811, 1.811]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 
 

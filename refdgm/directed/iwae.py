@@ -17,9 +17,9 @@ How far the bound is below log p(x) for one and for four samples:
     [0.21, 0.053]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, is_gradient_of, is_ordered
 from refdgm.models.sbn import (all_draws, good_encoder_case, log_joint_table, log_marginal, log_q_table, log_weights,
                                mean_over_draws, normalized_weights, random_case, score_phi, score_theta, validate)

@@ -17,8 +17,8 @@ The variance of log p_hat for K = 3, and what the control variate leaves of it:
     >>> [round(float(moments(**random_case(0), K=3, beta=beta)[1]), 3) for beta in (0.0, None)]
     [0.154, 0.117]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_likelihood, log_prior, log_q, log_q_table,
                                random_case)

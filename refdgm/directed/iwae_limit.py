@@ -16,9 +16,9 @@ Weights of 0.5 p(x) and 1.5 p(x) have v = 1/4, so K (log p(x) - I_K) tends to 1/
     >>> round(float(limit_and_rate(p=np.array([0.1, 0.3]), q=np.array([0.5, 0.5]), K=1000)[1]), 3)
     0.125
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, tends_to
 from refdgm.models import tables
 from refdgm.models.iid_weights import gap

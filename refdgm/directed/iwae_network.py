@@ -21,9 +21,9 @@ The bound from one draw of noise for each row of x, and from fifty:
     [-14.373, -8.527]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.fused import bernoulli_layer, tanh_layer
 from refdgm.gradients import vjp
 from refdgm.numerics import log_mean_exp, softmax

@@ -16,9 +16,9 @@ I_1 and I_2 of a small network:
     [-6.813, -6.767]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import vae
 from refdgm.numerics import LOG_2PI, all_tuples, log_mean_exp, log_sum_exp, softmax, trapezoid

@@ -18,8 +18,8 @@ Sec. 2.7, the joint divergence and the sum of its two parts:
     (0.582, 0.582)
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.models import tables
 from refdgm.numerics import entropy, kl, log_softmax, log_sum_exp, softmax

@@ -17,9 +17,9 @@ With q the posterior the second line of Eq. 23 holds, whatever theta is:
     (0.14, 0.0)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import sbn
 from refdgm.models.tables import log_joint, log_marginal, log_posterior, log_q, random_case, score_phi, score_theta

@@ -18,8 +18,7 @@ The weight of the first component after 150 steps, and the maximum likelihood es
 """
 from typing import NamedTuple
 
-import numpy as np
-
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, equals, minimises
 from refdgm.models.finite_chain import stationary_law
 from refdgm.models.known_components import log_joint, log_q, maximum_likelihood, mean_log_likelihood, random_case, score

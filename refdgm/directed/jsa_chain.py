@@ -22,8 +22,8 @@ How far a step moves p(z), for the two readings of the weight to beat:
     >>> [round(float(abs(p @ jsa_chain(**case, weight_at=k) - p).sum()), 3) for k in ("the proposed k", "the old k")]
     [0.0, 0.1]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, leaves_invariant
 from refdgm.models.finite_chain import stationary_law
 from refdgm.numerics import all_tuples, log_softmax

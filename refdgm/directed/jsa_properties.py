@@ -14,8 +14,8 @@ The inclusive KL of a q that all but misses one of two even states grows without
     [2.7612, 9.6685]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_at_least, vanishes
 from refdgm.models.finite_chain import stationary_law
 from refdgm.models.tables import log_joint, log_marginal, log_posterior, log_prior, log_q, random_case, score_theta

@@ -17,8 +17,8 @@ The two slopes at the encoder's kink:
     [0.0, 0.3005]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import QUADRATURE, Claim, equals
 from refdgm.numerics import gauss_legendre
 

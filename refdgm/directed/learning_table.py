@@ -26,10 +26,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, IDENTITY, Claim, distance, equals
 from refdgm.models import finite_chain, tables
 from refdgm.models.tables import log_joint, log_marginal, log_posterior, log_q, score_phi, score_theta

@@ -16,9 +16,9 @@ Note 1, phi's signal-to-noise ratio for the same 4096 draws:
     [4.88, 0.28]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, has_order, is_gradient_of
 from refdgm.models import sbn, tables
 from refdgm.models.counts import multinomial

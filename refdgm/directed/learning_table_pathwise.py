@@ -16,9 +16,9 @@ VAE*, the update along the path and the slope of the exclusive KL:
     [-0.082, -0.082]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.models import vae
 from refdgm.numerics import LOG_2PI, all_tuples, log_mean_exp, log_sum_exp, trapezoid

@@ -16,8 +16,8 @@ Weights of 0.2 and 0.6, equally likely, so log p(x) = log 0.4 = -0.916; one and 
     [-1.06, -0.929]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import iid_weights, tables
 from refdgm.models.counts import multinomial

@@ -16,8 +16,8 @@ The variance of one draw, and with log p ten further from zero:
     [5.1535, 84.795]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import sbn
 from refdgm.numerics import weighted_sum

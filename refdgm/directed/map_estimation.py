@@ -21,8 +21,8 @@ N data, all of them 1, under the prior N(0, 1) and unit noise, for N = 1 and N =
     [0.5, 0.9]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, has_order, is_at_most, minimises, provided
 from refdgm.models import gaussian_mean
 from refdgm.numerics import full_gaussian_log_prob, gauss_hermite, log_sigmoid

@@ -16,9 +16,9 @@ KL[p~ || p] of one 0 and three 1s from a fair coin:
     0.131
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.divergences import F_DIVERGENCES
 from refdgm.models.sbn import log_joint_table, log_marginal, random_data_case

@@ -17,9 +17,9 @@ x = z + noise, both of variance 1: at x = 1 the posterior is N(1/2, 1/2), its sl
     [1.0, 0.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.models import linear_gaussian, sbn
 from refdgm.numerics import all_tuples, weighted_sum

@@ -15,8 +15,8 @@ What one M-step gains on the bound, and what it loses on the log-likelihood:
     [0.18, 0.03]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_at_least
 from refdgm.numerics import softmax
 

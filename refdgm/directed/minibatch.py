@@ -21,9 +21,8 @@ The variance of a minibatch of three of five, drawn with and without replacement
 """
 import itertools
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.models import exponential_family as model
 from refdgm.numerics import all_tuples

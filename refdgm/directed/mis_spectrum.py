@@ -16,8 +16,8 @@ An even proposal for the posterior (0.8, 0.2): max w is 1.6, and the second eige
     >>> round(float(eigenvalues(p=np.array([0.8, 0.2]), q=np.array([0.5, 0.5]))[1]), 3)
     0.375
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.samplers.independence import random_case
 

@@ -19,9 +19,9 @@ The variance of a draw with no baseline, and MuProp's:
     (3.15, 0.014)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, provided
 from refdgm.models import sbn
 from refdgm.models.sbn import latent_states, log_joint_table, log_q_table, log_weights, random_data_case, score_phi

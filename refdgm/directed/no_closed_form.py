@@ -12,8 +12,8 @@ KL[p(z|x) || its Gaussian] behind a tanh network, and behind a linear decoder:
     >>> [round(abs(float(latent_model(**decoder(0))[0])), 4) for decoder in (tanh_decoder, linear_decoder)]
     [0.006, 0.0]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_at_least
 from refdgm.models import vae
 from refdgm.numerics import LOG_2PI, all_tuples, gaussian_log_prob, log_softmax, log_sum_exp, trapezoid

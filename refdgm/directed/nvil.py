@@ -22,9 +22,9 @@ Three draws centred by their own mean have two thirds of the gradient:
     0.667
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import sbn
 from refdgm.models.sbn import all_draws, log_weights, score_phi

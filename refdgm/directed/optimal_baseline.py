@@ -17,10 +17,10 @@ The variance with C = L(x), and with C*:
     [0.1254, 0.1223]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 from autograd.misc import flatten
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import sbn
 from refdgm.numerics import weighted_sum

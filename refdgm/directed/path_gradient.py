@@ -17,8 +17,8 @@ The variance of one draw of the slope in m, along the path and by the score:
     [0.33, 578.02]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_at_least, is_gradient_of
 from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, normal_trapezoid, sigmoid, trapezoid, weighted_sum
 

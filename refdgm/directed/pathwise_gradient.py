@@ -20,10 +20,10 @@ E z^2 = mu^2 + L^2 has the slopes 2 mu and 2 L; two nodes average a square exact
     (2.0, 6.0)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.models import gaussian_posterior, vae
 from refdgm.numerics import full_gaussian_log_prob, gaussian_log_prob, trapezoid

@@ -15,8 +15,8 @@ A data set given twice has twice the bound; an average would stay:
     >>> round(float(pooled_elbo(theta, phi, np.vstack([X, X])) / pooled_elbo(theta, phi, X)), 3)
     2.0
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.models.sbn import (all_draws, log_joint_table, log_marginal, log_q_table, log_weights, posterior,
                                random_data_case)

@@ -19,9 +19,9 @@ The error of the best predictors of two bits that mostly agree, and of two indep
     [0.18, 0.5]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary
 

@@ -16,8 +16,8 @@ f(z) = z^2 at m = 1, s = 1/2: the variance of a draw, along the path and by the 
     [1.0, 21.75]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_least
 from refdgm.models import linear_gaussian, vae
 from refdgm.numerics import all_tuples, gauss_hermite, gaussian_log_prob, normal_trapezoid, trapezoid

@@ -17,9 +17,9 @@ How far the right and the printed form are from log p(x), under a narrow prior:
     [-0.0044, 0.9477]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import numerics
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.models import vae
 from refdgm.numerics import gaussian_log_prob, log_sum_exp, trapezoid

@@ -17,9 +17,9 @@ The variance of one draw of dL/dm, pathwise and by REINFORCE:
     [0.4, 143.7]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_at_least, is_gradient_of
 from refdgm.models import vae
 from refdgm.numerics import normal_trapezoid, weighted_sum

@@ -22,8 +22,8 @@ p(x) = 0.1 + 0.3 and q the posterior: with the factor log p(x) = -0.916, without
     >>> [round(float(bound(log_p, log_q, k=2)), 3) for bound in (bound_of_mean, bound_of_sum)]
     [-0.916, -0.223]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.models import tables
 from refdgm.numerics import all_tuples, kl, log_mean_exp, log_softmax, log_sum_exp, softmax

@@ -21,9 +21,9 @@ Both sides of Eq. 23 for two draws:
     (0.731, 0.731)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, is_gradient_of
 from refdgm.models import sbn
 from refdgm.numerics import entropy, log_softmax, log_sum_exp, softmax, weighted_sum

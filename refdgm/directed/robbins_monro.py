@@ -26,9 +26,9 @@ A = S = 1 and gamma_t = 1.5/t: T V_T goes to 2.25 / (3 - 1).
     1.125
 """
 import autograd.numpy as anp
-import numpy as np
 from autograd import grad, jacobian
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, tends_to
 from refdgm.numerics import log_sum_exp, softmax
 

@@ -17,9 +17,9 @@ With one sample the mean update of phi is zero; with three it is not:
     [0.0, 0.073]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
 from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_marginal, log_q, log_q_table, log_weights,
                                mean_over_draws, normalized_weights, posterior, random_case, score_phi, score_theta)

@@ -22,9 +22,9 @@ K times the bias at K = 200, and its limit:
     (0.4592, 0.4566)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, tends_to
 from refdgm.models.counts import multinomial
 from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_marginal, log_q_table, log_weights,

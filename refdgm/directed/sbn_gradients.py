@@ -14,8 +14,8 @@ Where q misses the posterior the likelihood and the bound move a weight differen
     >>> [round(float(gradient(*data)["theta"]["W"][0, 0]), 3) for gradient in (inclusive_gradient, elbo_gradient)]
     [0.013, -0.007]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.models import sbn
 from refdgm.numerics import all_binary, sigmoid
 

@@ -18,9 +18,9 @@ The mean log p(x) of two data, estimated from 1000 draws each and exactly:
     >>> round(float(np.log(p_hat).mean()), 4), round(float(log_p), 4)
     (-1.8004, -1.7862)
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fused import bernoulli_log_prob, log_prob_and_residual
 from refdgm.models import sbn
 from refdgm.numerics import log_softmax, mean_log_odds, sigmoid

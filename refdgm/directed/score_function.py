@@ -14,8 +14,8 @@ Fisher's equality: a constant added to the signal changes nothing.
     [0.0766, 0.0766]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_gradient_of, vanishes
 from refdgm.models import tables
 from refdgm.numerics import weighted_sum

@@ -21,9 +21,9 @@ The bound at the network's proposal, and ten steps of refinement later:
     [-20.82, -16.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import linear_gaussian as model
 from refdgm.numerics import gauss_hermite, gaussian_log_prob

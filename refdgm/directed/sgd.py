@@ -16,9 +16,9 @@ One pass over the data 2, 4, 9 with the rates 1, 1/2, 1/3 ends at their mean:
     5.0
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.numerics import all_tuples, softmax
 

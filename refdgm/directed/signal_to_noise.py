@@ -21,9 +21,9 @@ Four times the samples: half the ratio for m, twice that for mu.
     (0.5, 2.0)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad, grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, tends_to
 from refdgm.models.iid_weights import self_normalised_moments
 from refdgm.numerics import LOG_2PI, trapezoid

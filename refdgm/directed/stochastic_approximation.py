@@ -20,9 +20,9 @@ A coin with log-odds lam, F = 0.8 - z: 200 runs end around the root, log 4 = 1.3
     1.37
 """
 import autograd.numpy as anp
-import numpy as np
 from autograd import grad
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, equals
 from refdgm.models.exponential_family import fisher_information, log_p, mean_statistics, random_case
 from refdgm.numerics import all_tuples, log_sum_exp

@@ -20,10 +20,10 @@ Five terms whose gradients vary by 2: minibatches of two, with and without repla
     [1.0, 0.75]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.numerics import all_tuples, sigmoid, softplus, weighted_sum
 

@@ -18,9 +18,9 @@ The exact gradient in the first logit, and the estimator's mean:
     [-0.066, -0.061]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary, bernoulli_log_prob, gauss_legendre, sigmoid, weighted_sum
 

@@ -15,8 +15,8 @@ f(lambda), and the mean step of Algorithm 2 over all minibatches of two:
     [0.0766, 0.0766]
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_gradient_of
 from refdgm.models import tables
 from refdgm.numerics import all_tuples, weighted_sum

@@ -19,9 +19,9 @@ What the weakest and the strongest of three draws add to log p_hat:
     [-0.1754, 2.3856]
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_gradient_of
 from refdgm.models import sbn
 from refdgm.numerics import all_binary, all_tuples, log_mean_exp, log_sum_exp, softmax, weighted_sum

@@ -18,9 +18,9 @@ The variance of one draw of the phi-gradient, in the sleep phase and with a lear
     [0.72, 1.035]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, is_ordered, minimises, provided
 from refdgm.models.tables import log_joint, log_marginal, log_posterior, log_q, random_case, score_phi, score_theta
 from refdgm.numerics import entropy, kl, weighted_sum

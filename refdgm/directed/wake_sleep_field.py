@@ -20,9 +20,9 @@ The largest entry of J - J', for any q and where the two laws agree:
     [0.085, 0.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.models import tables
 

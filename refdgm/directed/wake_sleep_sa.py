@@ -22,10 +22,10 @@ The largest real part of an eigenvalue at the root that attracts, and at the one
     [-0.00025, 0.00482]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_stable
 from refdgm.models import sbn
 from refdgm.models.sbn import log_joint, log_joint_table, log_marginal, log_q, log_q_table, score_phi, score_theta

@@ -19,9 +19,9 @@ Mean log p(x) of two bits that always agree, at the start and after 100 steps; a
 >>> [round(float(log_p), 2) for log_p in fit.history["log_p"]]
 [-1.39, -0.75]
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, masked_network
 from refdgm.numerics import mean_log_odds, sigmoid

@@ -31,10 +31,10 @@ from typing import NamedTuple
 from collections.abc import Callable
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, implicit, sbn
 from refdgm.models.random_field import potential

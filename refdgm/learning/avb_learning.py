@@ -27,10 +27,10 @@ How well V = 0 tells posterior from prior, by a guess, 2 log 1/2:
 -1.39
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad, make_vjp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.fitting import Algorithm
 from refdgm.models.networks import Head, beside, network, outputs
 from refdgm.numerics import log_sigmoid

@@ -29,10 +29,10 @@ JS of the joint laws for x = z + eps', with the posterior N(x/2, 1/2) as encoder
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.fitting import Algorithm
 from refdgm.models.critic import Critic
 from refdgm.numerics import gaussian_log_prob, log_sigmoid, trapezoid

@@ -23,11 +23,11 @@ How far the chain's law is from that of two bits that always agree, at the start
 [0.5, 0.12]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
 from refdgm.autoencoders import gsn_chain
+from refdgm.backend import xp as onp
 from refdgm.fitting import Algorithm
 from refdgm.models import masked_network
 from refdgm.models.finite_chain import stationary_law

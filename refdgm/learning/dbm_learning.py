@@ -28,10 +28,9 @@ What mean field makes of E[h2|v], against the exact posterior:
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import enumeration
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.models import dbm, rbm
 from refdgm.numerics import all_binary, sigmoid, softmax

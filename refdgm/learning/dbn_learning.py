@@ -22,9 +22,8 @@ With the lower RBM upside down on top, the bound is tight: the two numbers are o
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, entropy, log_sum_exp, sigmoid

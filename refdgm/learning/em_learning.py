@@ -28,9 +28,8 @@ EM on a mixture of two coins: the mean log p(x) of two bits that always agree, a
 from typing import NamedTuple
 from collections.abc import Callable
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.models import bernoulli_mixture, sbn
 from refdgm.numerics import (all_binary, bernoulli_log_prob, log_sigmoid, log_softmax, log_sum_exp, mean_log_odds,

@@ -33,11 +33,11 @@ The standard deviation of a Gaussian energy, trained with KL from 1.5 on the law
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 from autograd import make_vjp
 
 from refdgm import validation as valid
 from refdgm.adversarial.febm_algorithm import B, slope_of_A, slope_of_B
+from refdgm.backend import xp as np
 from refdgm.divergences import named
 from refdgm.fitting import Algorithm
 from refdgm.models import gaussian_fit

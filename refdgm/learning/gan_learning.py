@@ -30,11 +30,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad, make_vjp
 
 from refdgm import validation as valid
 from refdgm.adversarial.wgan import wasserstein
+from refdgm.backend import xp as onp
 from refdgm.divergences import named
 from refdgm.fitting import Algorithm
 from refdgm.models import critic as networks

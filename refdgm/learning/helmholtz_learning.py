@@ -22,9 +22,8 @@ The mean log p(x) of two bits that always agree, at the start and after 60 steps
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.models import deep_sbn
 from refdgm.numerics import all_binary, log_softmax, log_sum_exp, mean_log_odds, weighted_sum

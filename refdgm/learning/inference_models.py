@@ -27,10 +27,10 @@ from typing import NamedTuple
 from collections.abc import Callable
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.directed import flows, iaf_posterior
 from refdgm.models import gaussian_posterior
 from refdgm.models.networks import Head, beside, network, outputs, random_layer

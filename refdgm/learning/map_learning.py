@@ -15,9 +15,9 @@ The prior N(0, 1) keeps the log-odds of one coin that showed only ones finite: b
 >>> round(float(fit.parameters["theta"]["b"][0]), 2)
 1.04
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.trees import leaves, tree_map
 

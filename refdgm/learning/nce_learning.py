@@ -28,9 +28,8 @@ Mean log p(x) of two bits that always agree, and what c is above log Z, after 60
 from typing import NamedTuple
 from collections.abc import Callable
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.models import autoregressive, rbm
 from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, log_mean_exp, mean_log_odds, sigmoid, weighted_sum

@@ -19,10 +19,10 @@ Two units that copy each other leave nothing unpredicted; two fair ones that kno
 (0.0, 0.5)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.fitting import Algorithm
 from refdgm.numerics import sigmoid
 from refdgm.streams import normals, stream

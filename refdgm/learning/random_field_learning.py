@@ -20,9 +20,9 @@ The mean log p(x) of two bits that always agree, at the start and after 100 step
 >>> [round(float(log_p), 2) for log_p in fit.history["log_p"]]
 [-1.38, -0.74]
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.fitting import Algorithm
 from refdgm.streams import Stream
 from refdgm.undirected import neural_field

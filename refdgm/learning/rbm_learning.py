@@ -33,11 +33,10 @@ Against all four states, two bits that always agree do not pull at w = 0, a sadd
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import enumeration
 from refdgm import validation as valid
 from refdgm.adversarial import febm_algorithm
+from refdgm.backend import xp as np
 from refdgm.divergences import named
 from refdgm.fitting import Algorithm
 from refdgm.models import rbm

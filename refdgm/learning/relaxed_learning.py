@@ -27,9 +27,9 @@ Vector quantisation replaces the code (1, 0) by the nearest vector of the book, 
 >>> int(nearest(phi, np.array([[0.0, 0.6], [0.9, 0.3]]), np.array([[1.0, 0.0]]))[1][0])
 1
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.directed import muprop as formulas
 from refdgm.directed.sbn_steps import PROPOSE, draw_q, row_stream, start, uniform_weights, weighted_score_theta
 from refdgm.fitting import Algorithm

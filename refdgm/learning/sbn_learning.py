@@ -23,9 +23,8 @@ VIMCO's c_k for two draws of log weights 0 and 2: the better one is to become li
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.directed.sbn_steps import (ACCEPT, draw_model, draw_q, exact, log_weights, row_stream, start,
                                         uniform_weights, weighted_score_phi, weighted_score_theta)
 from refdgm.directed.vimco import coefficients as vimco_coefficients

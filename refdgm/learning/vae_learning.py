@@ -31,11 +31,11 @@ from typing import NamedTuple
 from collections.abc import Callable
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import make_vjp
 from autograd.builtins import tuple as pair
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.fitting import Algorithm
 from refdgm.models import bernoulli_dlvm, linear_gaussian
 from refdgm.models.networks import random_layer

@@ -16,9 +16,9 @@ The conditionals normalise themselves, and what is above the diagonal of W count
 1.0
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import bernoulli_log_prob, sigmoid
 

@@ -21,9 +21,9 @@ import itertools
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import LOG_2PI, all_binary, all_tuples, bernoulli_log_prob, log_sum_exp, sigmoid, trapezoid
 

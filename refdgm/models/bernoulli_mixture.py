@@ -13,9 +13,9 @@ Where the components are far apart one datum decides: p(z = 0 | x = 11) for two 
 >>> round(float(np.exp(log_posterior(theta, np.ones((1, 2))))[0, 0]), 3)
 0.982
 """
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import bernoulli_log_prob, log_softmax, log_sum_exp
 
 

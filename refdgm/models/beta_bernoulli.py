@@ -17,9 +17,9 @@ Under a flat prior four ones have p(D) = 1/5, and not (1/2)^4: each makes the ne
 from math import lgamma
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import log_sigmoid, trapezoid
 
 

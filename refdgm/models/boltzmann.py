@@ -14,10 +14,10 @@ Two units that like each other are on together more often than 1/4:
 0.409
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import all_binary, log_softmax, log_sum_exp
 
 

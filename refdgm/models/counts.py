@@ -19,9 +19,9 @@ The variance of the fraction of K = 100 draws that are state 0, times K, is q_0 
 from math import comb
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 
 
 def all_counts(m, K):

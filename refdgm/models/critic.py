@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.streams import normals, stream
 
 FIRST = 2**31               # the chain whose normal numbers make the weights at the start

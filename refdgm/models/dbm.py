@@ -20,10 +20,10 @@ The bound on log p(v) after 20 rounds of mean field, and what it bounds:
 (-4.812, -4.706)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import all_binary, entropy, log_softmax, log_sum_exp, sigmoid, softplus
 
 

@@ -16,8 +16,8 @@ How far the same parameters are from saying the same, in total variation:
 >>> round(float(np.abs(deep_belief_net(theta) - deep_boltzmann_machine(theta)).sum() / 2), 3)
 0.084
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary, bernoulli_log_prob, softmax
 

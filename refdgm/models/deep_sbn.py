@@ -23,9 +23,9 @@ The bound E_q[log w], a sum over the eight (h1, h2), and log p(x):
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, weighted_sum
 

@@ -22,9 +22,9 @@ import math
 from decimal import Decimal
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_least
 from refdgm.numerics import all_binary, bernoulli_log_prob, log_softmax, sigmoid, softmax
 

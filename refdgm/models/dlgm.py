@@ -19,9 +19,9 @@ The layer's covariance is G G', whatever h2 is; here its correlation:
 0.35
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_tuples, full_gaussian_log_prob, gauss_hermite, gaussian_log_prob, log_sum_exp, trapezoid
 

@@ -18,9 +18,9 @@ State 0 is too probable under the model: descending this gradient of L_MLE in E(
 -0.165
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, is_gradient_of, provided
 from refdgm.numerics import entropy, kl, log_softmax, log_sum_exp, sigmoid, softplus
 

@@ -23,9 +23,9 @@ At the equilibrium both players' gradients vanish:
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import log_softmax
 
 

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import hessian, make_jvp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, vanishes
 from refdgm.numerics import gaussian_log_prob, log_softmax, softmax, trapezoid
 

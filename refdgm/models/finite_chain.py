@@ -9,9 +9,9 @@ A chain that leaves state 0 with probability 0.1 and comes back with 0.3 is ther
 >>> round(float(stationary_law(np.array([[0.9, 0.1], [0.3, 0.7]]))[0]), 6)
 0.75
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 
 
 def stationary_law(P):

@@ -13,9 +13,9 @@ The largest value of 3 log v - v is at v = 3, to many digits after ten zooms:
 >>> round(float(supremum(lambda v: 3 * np.log(v) - v, np.array(0.1), np.array(10.0))), 6)
 0.295837
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 
 
 def pushforward(noise, G, n):

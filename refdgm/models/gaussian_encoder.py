@@ -16,8 +16,8 @@ The entropy of the codes zbar of all x together, in nats:
 1.349
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.numerics import LOG_2PI, log_sum_exp, trapezoid
 
 

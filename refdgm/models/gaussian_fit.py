@@ -16,9 +16,9 @@ KL matches the moments of the target: the standard deviation of the best Gaussia
 (1.83, 1.83)
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import LOG_2PI, gaussian_log_prob, log_sum_exp, trapezoid
 
 X, WEIGHTS = trapezoid(-22.0, 25.0, 941)

@@ -15,9 +15,9 @@ One datum of noise 1 against a prior of variance 1: the posterior has half of th
 0.5
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import full_gaussian_log_prob
 
 

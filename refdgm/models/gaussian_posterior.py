@@ -16,10 +16,10 @@ A posterior that has not learnt anything costs nothing; one at distance 1 from t
 0.5
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import full_gaussian_log_prob, gaussian_log_prob, trapezoid
 

@@ -17,10 +17,10 @@ With no weights Z = prod_i sqrt(2 pi) sigma_i 2^H: for D = H = 1 its logarithm i
 1.612
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import LOG_2PI, all_binary, log_softmax, log_sum_exp, softplus
 
 

@@ -13,9 +13,9 @@ The sum over all states of a product of conditionals, and of a product of potent
 >>> round(float(directed.sum()), 6), round(float(undirected.sum()), 3)
 (1.0, 76.662)
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 
 

@@ -20,9 +20,8 @@ The recognition chain built from the posterior's own tables, times p(x), is the 
 import itertools
 import math
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 
 

@@ -20,9 +20,9 @@ With a thousand times as many samples the gap is a thousand times smaller, or ne
 >>> round(float(gap(w, probability, 100) / gap(w, probability, 100_000)), 1)
 1008.8
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.numerics import log_sum_exp, trapezoid
 
 

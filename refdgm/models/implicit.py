@@ -21,10 +21,10 @@ import itertools
 import math
 
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_tuples, gauss_legendre, gaussian_log_prob, trapezoid
 

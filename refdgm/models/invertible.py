@@ -17,10 +17,10 @@ W = 2 I doubles two channels at each of three pixels, so |det dz/dx| = 2^6:
 64.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import gaussian_log_prob
 

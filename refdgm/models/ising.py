@@ -14,9 +14,9 @@ Of four spins at beta = 1/2 all are up or all are down, most of the time:
 >>> round(float(p[0] + p[15]), 3)
 0.901
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.numerics import all_binary, log_softmax, log_sum_exp
 
 SUMS = np.arange(-4, 5, 2)          # what four spins can add up to

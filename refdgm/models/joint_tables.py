@@ -17,10 +17,10 @@ A random encoder: how much the code zbar knows of x, in nats.
 0.0254
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import numerics
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import log_sum_exp, softmax
 
 X, Z0, Z1, ZBAR = range(4)      # the axes of a table

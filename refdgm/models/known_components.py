@@ -16,8 +16,8 @@ What the weights of maximum likelihood gain over those at the start, in nats per
 0.0103
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.numerics import log_softmax, log_sum_exp, softmax
 
 

@@ -17,9 +17,9 @@ The reversed label of a real x, c = 1, is y = 0: so it is the autoencoder that e
 1.0
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import kl, log_softmax
 

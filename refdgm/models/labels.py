@@ -17,9 +17,9 @@ What x tells of its label, in nats, at most log 2 = 0.693:
 0.083
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import kl, log_sigmoid, log_softmax
 
 UNIFORM = onp.array([0.5, 0.5])

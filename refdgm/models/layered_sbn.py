@@ -21,9 +21,9 @@ Explaining away: given that their common child is on, two units that were indepe
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary, bernoulli_log_prob, sigmoid, softmax
 

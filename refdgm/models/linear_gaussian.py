@@ -19,10 +19,10 @@ The bound, and log p(x), which it leaves by KL[q(h|x) || p(h|x)]:
 (-19.93, -14.4)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.numerics import full_gaussian_log_prob, gaussian_log_prob
 
 

@@ -12,9 +12,9 @@ D = 0.9 says that the odds are nine to one, V = log 9:
 >>> round(float(np.exp(logit(0.9))), 6)
 9.0
 """
-import numpy as np
 from autograd import elementwise_grad
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import log_sigmoid, sigmoid
 

@@ -15,10 +15,10 @@ Masked so, the network is a law: p sums to one over all x without being normalis
 1.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary, bernoulli_log_prob
 

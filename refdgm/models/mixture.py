@@ -16,9 +16,9 @@ Gaussians of random precision have heavy tails: 10 scales out, how many nats abo
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, has_order
 from refdgm.numerics import (all_binary, full_gaussian_log_prob, gaussian_log_prob, log_softmax, log_sum_exp, sigmoid,
                              softmax, trapezoid)

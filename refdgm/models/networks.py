@@ -15,9 +15,9 @@ A network without a body is linear:
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.streams import normals, stream
 
 DRAW = {"theta": 1, "phi": 2, "psi": 3}         # of the first parameters: each part has random numbers of its own

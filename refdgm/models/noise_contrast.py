@@ -19,10 +19,10 @@ Where the model says what the noise says, and nu = 1, nothing can be told:
 import math
 
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import log_sigmoid, log_softmax, sigmoid
 

@@ -19,10 +19,10 @@ import math
 from itertools import product
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_binary, sigmoid, trapezoid
 

@@ -17,9 +17,9 @@ The gradient of log p(x) has mean zero, since that of log Z is E_p[du/dtheta]:
 0.0
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.numerics import all_binary, gaussian_log_prob, log_softmax, log_sum_exp, trapezoid, weighted_sum
 

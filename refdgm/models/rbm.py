@@ -16,10 +16,10 @@ log Z as a sum over the eight states of x, and over the four of z:
 (3.66, 3.66)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import (all_binary, bernoulli_log_prob, log_softmax, log_sum_exp, mean_log_odds, sigmoid,
                              softmax, softplus)

@@ -18,9 +18,9 @@ Importance weights have the mean p(x) under q(h|x), however bad q is:
 import math
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_least
 from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, log_softmax, log_sum_exp, sigmoid, softmax,
                              softplus, weighted_sum)

@@ -12,9 +12,9 @@ z_{2:4} has three entries, its last one included:
 >>> len(between(np.arange(1, 6), 2, 4))
 3
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import all_tuples
 

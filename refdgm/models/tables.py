@@ -15,8 +15,8 @@ KL[q(h|x) || p(h|x)] at the first x, for two tables that have nothing to do with
 0.473
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm import validation as valid
 from refdgm.numerics import log_softmax, log_sum_exp

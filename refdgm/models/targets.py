@@ -32,10 +32,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as anp
-import numpy as np
 from autograd import make_vjp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_fused, dot_in_order, exp, log
 from refdgm.streams import words
 

@@ -18,9 +18,9 @@ The bound E_q[log p(x, h) - log q(h|x)] by quadrature over h, and log p(x):
 (-7.812, -7.299)
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import (all_binary, all_tuples, bernoulli_log_prob, gauss_hermite, gaussian_log_prob, log_sum_exp,
                              trapezoid)

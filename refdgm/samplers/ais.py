@@ -28,10 +28,9 @@ However short the path, the mean weight is Z / Z_0 exactly; here over all trajec
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order, exp, log
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, log_mean_exp, softplus

@@ -20,10 +20,10 @@ How much of where it began a chain of two coupled units keeps with each step, th
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, tends_to
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, sigmoid

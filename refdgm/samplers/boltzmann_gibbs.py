@@ -23,10 +23,9 @@ The share of 2,000 chains with both units on after 20 sweeps (exactly it is 0.40
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order
 from refdgm.models import boltzmann
 from refdgm.models.finite_chain import bit_update

@@ -22,10 +22,9 @@ How much one step changes p(v, h2), and how much of where it began it keeps, its
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order
 from refdgm.models import dbm
 from refdgm.numerics import all_binary, bernoulli_log_prob

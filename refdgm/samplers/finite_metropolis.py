@@ -23,10 +23,9 @@ States of weight 3 and 1, a proposal that always leaves: the share of 2,000 chai
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.streams import Stream, advance, keys, stream, uniforms
 
 MOVE = 0                            # the draw of a step: to propose, to accept

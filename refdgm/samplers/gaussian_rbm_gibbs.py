@@ -19,10 +19,9 @@ Two far Gaussians, at 0 and at 4: one step of the hidden unit rarely changes the
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order
 from refdgm.models import gaussian_rbm
 from refdgm.numerics import all_binary, all_tuples, bernoulli_log_prob, normal_trapezoid

@@ -14,9 +14,9 @@ A scan in a fixed order leaves p invariant, but is not reversible: the largest d
 >>> round(float(np.abs(flow.sum(axis=0) - p).max()), 6), round(float(np.abs(flow - flow.T).max()), 3)
 (0.0, 0.014)
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.numerics import sigmoid
 
 

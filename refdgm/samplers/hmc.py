@@ -21,10 +21,10 @@ Half of the step, twice as many of them: the error of H, which decides about acc
 4.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, vanishes
 
 

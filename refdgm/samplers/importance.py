@@ -22,9 +22,9 @@ Resampling one of K = 9 draws from a fair coin makes it nearly a draw from p(1) 
 >>> round(float(resampled_law(np.log([0.1, 0.9]), np.log([0.5, 0.5]), 9)[1]), 3)
 0.879
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import exp
 from refdgm.numerics import all_tuples, log_mean_exp, log_sum_exp, softmax, weighted_sum
 from refdgm.streams import uniforms

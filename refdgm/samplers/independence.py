@@ -20,9 +20,9 @@ The second eigenvalue of the chain is 1 - 1 / max w; here max w = 0.8 / 0.5.
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, leaves_invariant
 
 

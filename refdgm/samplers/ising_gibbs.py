@@ -24,10 +24,9 @@ Below the critical temperature, beta > 0.4407, a lattice that begins with all sp
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import exp
 from refdgm.models import ising
 from refdgm.models.finite_chain import bit_update

@@ -16,9 +16,9 @@ A step of variance eps = 1 on N(0, 1) makes the chain's own variance 1 / (1 - 1/
 1.333
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, has_order
 
 

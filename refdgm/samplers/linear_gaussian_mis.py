@@ -24,10 +24,9 @@ The share of 1,000 chains whose first proposal from a q(h|x) that does not know 
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order, exp
 from refdgm.models import linear_gaussian
 from refdgm.streams import Stream, advance, keys, normals, stream, uniform, words

@@ -14,9 +14,9 @@ From a state of weight 3 to one of weight 1 a proposal is accepted with probabil
 >>> round(float(transition_matrix(np.log([3.0, 1.0]), np.array([[0.0, 1.0], [1.0, 0.0]]))[0, 1]), 3)
 0.333
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 
 
 def log_ratio(log_p, R, z, z_new):

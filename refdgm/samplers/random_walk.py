@@ -23,10 +23,9 @@ Steps as long as 2.4 standard deviations: the share of proposals that are accept
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import exp
 from refdgm.models.targets import has_form, log_p_and_score
 from refdgm.streams import Stream, advance, keys, normals, stream, uniforms

@@ -21,10 +21,9 @@ A visible and a hidden unit that like to agree: the share of 2,000 chains in whi
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order
 from refdgm.models import rbm
 from refdgm.numerics import all_binary

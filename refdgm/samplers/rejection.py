@@ -23,10 +23,9 @@ With max p/q = 1.8 it takes 1.8 attempts on average; here the mean over 2,000 ch
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import exp
 from refdgm.streams import Stream, advance, stream, uniforms
 

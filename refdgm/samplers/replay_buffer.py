@@ -24,9 +24,8 @@ Half of the slots, and the share of their chains that begin afresh, which is abo
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.streams import Stream, advance, stream, uniforms, words
 
 RESTART, FRESH, SLOTS = 0, 1, 2     # the draws of a round

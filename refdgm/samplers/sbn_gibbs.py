@@ -24,10 +24,9 @@ Two causes that each explain x = 1 alone: once one is on the other is not needed
 """
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order, exp, log
 from refdgm.models import sbn
 from refdgm.models.finite_chain import bit_update

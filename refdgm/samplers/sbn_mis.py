@@ -27,10 +27,9 @@ The second eigenvalue of a chain over the codes of two observations, of which ea
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import dot_in_order, exp, log
 from refdgm.models import sbn
 from refdgm.numerics import softplus

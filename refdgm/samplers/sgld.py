@@ -26,10 +26,9 @@ The posterior of a mean whose data are two 0 and two 2, prior N(0, 1), has the m
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
 from refdgm.streams import Stream, advance, normals, stream
 

@@ -22,10 +22,9 @@ At eps = 1 the variance of 4,000 chains on N(0, 1) is near 4/3, as samplers.lang
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
 from refdgm.streams import Stream, advance, normals, stream
 

@@ -16,9 +16,9 @@ How fast MIS forgets with the generator as proposal, by its second eigenvalue 1 
 0.918
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, is_gradient_of, leaves_invariant
 from refdgm.models import autoregressive, random_field
 from refdgm.numerics import all_binary, kl, weighted_sum

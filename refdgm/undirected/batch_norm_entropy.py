@@ -19,8 +19,8 @@ A second layer that does nothing doubles the surrogate and leaves the entropy as
 >>> round(float(sum(map(surrogate, deviations(layers)))), 3), round(float(entropy_by_change_of_variables(layers)), 3)
 (5.676, 2.838)
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import full_gaussian_log_prob, trapezoid
 

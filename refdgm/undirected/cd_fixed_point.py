@@ -14,9 +14,9 @@ CD-1 at the maximum of the likelihood, for data that no such RBM has, and for da
 >>> [round(float(np.abs(mean_update(**case(0))).max()), 4) for case in (unrealisable_case, realisable_case)]
 [0.0053, 0.0]
 """
-import numpy as np
 from autograd import grad, hessian
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, provided, vanishes
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, sigmoid

@@ -19,9 +19,9 @@ The error of CD-1, and that of CD-10000 without Metropolis' correction, relative
 [-0.873, 0.029]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad, grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, has_order
 from refdgm.models.energy import contrast
 from refdgm.numerics import softmax

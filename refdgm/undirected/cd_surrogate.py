@@ -18,10 +18,10 @@ The asymmetry of the Jacobian of CD-1, and that of CD-2, which is the gradient o
 [0.0, 0.00065]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, vanishes
 from refdgm.models.energy import contrast, energy, grad_energy, law_of, random_case
 from refdgm.numerics import sigmoid, softplus

@@ -17,8 +17,8 @@ One unit each, w = 1: from x_0 = 0 to x_1 = 1 the free energy falls by log(1 + e
 0.62
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, all_tuples, log_sum_exp, sigmoid, softplus, weighted_sum

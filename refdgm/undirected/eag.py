@@ -19,10 +19,10 @@ KL[p~ || p] and KL[q || p], the two divergences that are minimised, each by its 
 [0.94, 0.41]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import implicit, random_field, sbn
 from refdgm.numerics import entropy, kl, log_sum_exp, normal_trapezoid, trapezoid, weighted_sum

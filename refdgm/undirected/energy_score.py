@@ -20,9 +20,9 @@ At t = 0 no energy changes, but Z does, at the rate c = 1: mass comes in from in
 1.0
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import jacobian
 
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.models.energy import energy, grad_energy, log_law, model_case
 from refdgm.numerics import log_softmax, trapezoid

@@ -20,10 +20,10 @@ KL[p~ || p] and KL[p || q]: the generator is inclusive, so it stands on the righ
 [0.39, 0.16]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
 from refdgm.models import random_field, sbn
 from refdgm.numerics import all_binary, all_tuples, entropy, kl, weighted_sum

@@ -20,8 +20,8 @@ The largest real part of an eigenvalue of J at the two roots: the first attracts
 >>> [round(float(np.linalg.eigvals(jacobian(**root)).real.max()), 4) for root in roots]
 [-0.0056, 0.0333]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_stable
 from refdgm.models import sbn
 from refdgm.models.exponential_family import log_p

@@ -15,10 +15,10 @@ so nothing below enumerates trajectories, and k may be large. data (2**D,) is th
 [-0.269, 0.002]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd.misc import flatten
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_least, tends_to
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, kl, weighted_sum

@@ -21,9 +21,9 @@ In thirty dimensions a generator that is 20 % too wide in each makes MIS slow; L
 >>> round(float(mis_rate(precisions, np.full(30, 1.2))), 3), round(float(langevin_rate(precisions, 0.4)), 3)
 (0.996, 0.8)
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_ordered
 from refdgm.numerics import gaussian_log_prob
 from refdgm.samplers import langevin

@@ -19,10 +19,10 @@ Each step of CD multiplies its error by lambda, at last: the quotient of two err
 (0.48, 0.48)
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd.misc import flatten
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import rbm
 from refdgm.numerics import weighted_sum

@@ -20,8 +20,8 @@ With as much noise as data, p_hat = p_n / 3 at some x: a datum there pulls u_hat
 0.75
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import noise_contrast, random_field
 from refdgm.models.random_field import potential, states

@@ -20,10 +20,10 @@ How far the bound is below the divergence: for a model with twice the mass of th
 [0.1062, 0.0]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 
 from refdgm import validation as valid
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, minimises
 from refdgm.models import noise_contrast
 from refdgm.models.noise_contrast import random_ratio, smooth_law

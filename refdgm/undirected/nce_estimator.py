@@ -23,9 +23,9 @@ NCE learns the normaliser along with theta: c, and log Z(theta).
 >>> round(float(c), 3), round(float(log_partition(case["theta"], case["features"])), 3)
 (1.894, 1.894)
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, has_order
 from refdgm.models import exponential_family
 from refdgm.models.noise_contrast import log_partition, posterior, random_case, smooth_law, validate

@@ -21,9 +21,9 @@ By how much J on 20 samples is too good on average, for two states:
 >>> round(float(mean_training_optimum(p_0, p_n, 1.0, 20) - optimum(p_0, p_n, 1.0).sum()), 3)
 0.018
 """
-import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, has_order
 from refdgm.models.noise_contrast import posterior, random_ratio, smooth_law
 from refdgm.numerics import all_tuples

@@ -20,9 +20,8 @@ Tilting N(0, 1) by u(x) = x gives N(1, 1), and Z = E[e^x] = e^(1/2):
 """
 from functools import cache
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.models.random_field import potential
 from refdgm.numerics import (all_binary, all_tuples, gaussian_log_prob, log_softmax, log_sum_exp, mean_log_odds,
                              sigmoid, trapezoid)

@@ -15,9 +15,9 @@ The bias of CD-k in one component, for one step and for ten:
 >>> [round(abs(float(expected_update(**case(0), k=k)["c"][0] - exact)), 3) for k in (1, 10)]
 [0.094, 0.006]
 """
-import numpy as np
 from autograd import grad
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.models.random_field import grad_potential, law, log_prob, potential, random_case, states
 from refdgm.numerics import weighted_sum

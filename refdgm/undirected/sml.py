@@ -18,9 +18,9 @@ The gradient vanishes where the data follow the field itself, and not for other 
 [0.0, 0.029]
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, converges_to, equals, is_gradient_of
 from refdgm.models import rbm
 from refdgm.models.random_field import grad_potential, law, log_prob, random_case, states

@@ -17,10 +17,10 @@ Expectations are sums over all M trajectories of k steps; data (2**D,) is the la
 from typing import Callable, NamedTuple     # noqa: UP035
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 from autograd.misc import flatten
 
+from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, kl

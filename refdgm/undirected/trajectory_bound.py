@@ -19,8 +19,8 @@ The divergence rises with the length of the trajectories, to KL(D||pi); here for
 >>> [round(float(divergence(theta, data, k)), 3) for k in (1, 20)]
 [0.256, 0.368]
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.models import rbm
 from refdgm.numerics import kl

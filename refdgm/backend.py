@@ -1,0 +1,84 @@
+"""Where arrays live: on the host with NumPy, or on a GPU with CuPy.
+
+    with backend.use("cupy"):                       or backend.use("cupy") for good
+        theta = backend.to_device(theta)
+        elbo(theta, x)                              arrays in = arrays out, on the same device
+
+Formula modules write `np` for autograd's NumPy, which differentiates, and take everything else from `xp`, the array
+library in use: what they create (zeros, arange, the table of all states) then lies where their arguments do. NumPy's
+own functions pass a CuPy array on to CuPy. Nothing is copied to the host unless `to_host` is called: CuPy refuses to
+mix its arrays with NumPy's, and the tests do the same on any machine with a stand-in that is as strict.
+"""
+import importlib
+
+import numpy
+
+from refdgm.array_library import xp
+
+
+class use:
+    """Choose the array library, "numpy" or "cupy", for the process; as a context manager, until its block ends.
+
+    Raises ValueError for another name, and where CuPy is not installed or finds no GPU.
+    """
+
+    def __init__(self, name):
+        self.before = xp.library
+        xp.choose(_library(name))
+
+    def __enter__(self):
+        return xp.library
+
+    def __exit__(self, *reason):
+        xp.choose(self.before)
+
+
+def name():
+    """The name of the array library in use."""
+    return xp.library.__name__
+
+
+def on_device(array):
+    """Whether this is one of CuPy's arrays."""
+    return type(array).__module__.partition(".")[0] == "cupy"
+
+
+def module_of(array):
+    """The library whose array this is: cupy for a CuPy array, else numpy."""
+    return importlib.import_module("cupy") if on_device(array) else numpy
+
+
+def to_device(tree):
+    """Every array of a tree (dicts, tuples, lists, named tuples) as one of the library in use; the rest as it is."""
+    return _moved(tree, lambda a: xp.asarray(a) if isinstance(a, numpy.ndarray) else a)
+
+
+def to_host(tree):
+    """Every array of a tree as one of NumPy: the one place where numbers leave the device."""
+    return _moved(tree, lambda a: a.get() if on_device(a) else a)
+
+
+def _moved(tree, move):
+    if isinstance(tree, dict):
+        return {key: _moved(value, move) for key, value in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_moved(value, move) for value in tree))
+    if isinstance(tree, (tuple, list)):
+        return type(tree)(_moved(value, move) for value in tree)
+    return move(tree)
+
+
+def _library(name):
+    if name == "numpy":
+        return numpy
+    if name != "cupy":
+        raise ValueError(f"the backend must be 'numpy' or 'cupy', but is {name!r}.")
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as reason:
+        raise ValueError("the backend 'cupy' needs CuPy: pip install 'refdgm[gpu]'.") from reason
+    if not cupy.is_available():
+        raise ValueError("the backend 'cupy' finds no GPU that it can use; `refdgm doctor` says what is there.")
+    from refdgm import autograd_on_device
+    autograd_on_device.register(cupy)
+    return cupy
