@@ -81,7 +81,19 @@ def _clamp(x, least, most):
     return most if most < x else x
 
 
+@intrinsic
+def _fma(typing, a, b, c):
+    """a b + c, rounded once."""
+    def build(context, b, signature, arguments):
+        kind = arguments[0].type
+        name = f"llvm.fma.f{8 * context.get_abi_sizeof(kind)}"
+        return b.call(cgutils.get_or_insert_function(b.module, ir.FunctionType(kind, [kind] * 3), name), arguments)
+
+    return c(c, c, c), build
+
+
 shared(elementary.clamp, instead=_clamp)
+shared(elementary.fma, instead=lambda a, b, c: _fma(a, b, c))
 for _i, _name in enumerate(elementary.Elementary._fields):
     shared(getattr(elementary, _name), {real: functions[_i] for real, functions in elementary.FOR.items()})
     for _functions in elementary.FOR.values():

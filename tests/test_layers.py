@@ -9,11 +9,12 @@ LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validatio
           ("elementary", "gradients"), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
-          ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
+          ("launch",), ("cuda",), ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck"),
-          ("report", "crosscheck_report", "doctor", "benchmark", "pages", "notebooks", "course"),
+          ("report", "crosscheck_report", "doctor", "bench_process", "gpu_clock", "pages", "notebooks", "course"),
+          ("benchmark",),
           ("site", "walk", "exercise", "bench_cases", "vectors", "testing"), ("commands", "pytest_plugin"),
           ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

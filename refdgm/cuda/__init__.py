@@ -1,0 +1,17 @@
+"""The samplers' kernels for a GPU, each the twin of one in refdgm.kernels: the same name, arguments and bits.
+
+elementary.cuh, stream.cuh    the formulas of elementary.py and streams.py in CUDA C++
+layer.cuh                     a layer of units given the layer beside it: a matrix product and its epilogue
+FAMILY.cu, FAMILY.py          kernels, and the functions that launch them
+
+To add a kernel, write FAMILY.cu (extern "C" __global__ functions over `real`; the shared sources come before it) and in
+FAMILY.py a function with the name and the arguments of the numba kernel in refdgm/kernels/FAMILY.py, which calls
+refdgm.launch. Where a sampler hands arrays of a GPU to `jit.in_threads`, that function is called instead of the kernel:
+nothing else need be told. tests/test_cuda.py holds it against the sampler's `step`, on any machine.
+"""
+import importlib
+
+
+def twin(kernel):
+    """The function that launches the twin of a compiled kernel on a GPU."""
+    return getattr(importlib.import_module(f"refdgm.cuda.{kernel.__module__.split('.')[-1]}"), kernel.__name__)

@@ -1,0 +1,123 @@
+"""The CUDA kernels, compiled for this machine's processor, give the bits of the samplers' plain NumPy steps."""
+import cuda_on_cpu
+import numpy as np
+import pytest
+
+from refdgm import backend, elementary, launch, streams
+from refdgm.models import rbm
+from refdgm.samplers import rbm_gibbs
+
+pytestmark = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason="no C++ compiler is found: c++, g++ or clang++")
+
+REALS = (np.float64, np.float32)
+CHAINS = (1, 33, 130)               # a block has 128
+
+
+def equals_twin(sampler, theta, state, steps, **options):
+    """`steps` steps on the stand-in for a GPU, in one call or cut in two, are those of the sampler's step."""
+    expected = state
+    for _ in range(steps):
+        expected = sampler.step(theta, expected, **options)
+    with cuda_on_cpu.installed():
+        on_device, start = backend.to_device(theta), backend.to_device(state)
+        whole = sampler.run(on_device, start, steps, **options).state
+        begun = sampler.run(on_device, start, 1, **options).state
+        parts = sampler.run(on_device, begun, steps - 1, **options).state
+        untouched = backend.to_host(start)
+    for found in (whole, parts):
+        assert same(backend.to_host(found), expected)
+    assert same(untouched, state)
+
+
+def same(a, b):
+    return type(a) is type(b) and all(
+        x == y if isinstance(x, int) else same(x, y) if hasattr(x, "_fields") else
+        x.dtype == y.dtype and np.array_equal(x, y) for x, y in zip(a, b))
+
+
+# ---- the formulas that the kernels share ----------------------------------------------
+
+FUNCTIONS = """
+extern "C" __global__ void functions(const real* x, const real* u, const real* v, real* out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    out[i] = elementary::exp(x[i]);
+    out[n + i] = elementary::log(u[i]);
+    elementary::Pair s = elementary::sincos(v[i]), z = elementary::box_muller(u[i], v[i]);
+    out[2 * n + i] = s.first;
+    out[3 * n + i] = s.second;
+    out[4 * n + i] = z.first;
+    out[5 * n + i] = z.second;
+    out[6 * n + i] = elementary::fma(x[i], u[i], v[i]);
+}
+extern "C" __global__ void words(const unsigned* c, unsigned* out, const real* logit, real* numbers, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    Words words = philox(c[i], c[n + i], c[2 * n + i], c[3 * n + i], Key{c[4 * n + i], c[5 * n + i]});
+    for (int j = 0; j < 4; ++j) out[j * n + i] = words.w[j];
+    elementary::Pair z = two_normals(words);
+    numbers[i] = uniform(words.w[0]);
+    numbers[n + i] = fires(words.w[0], logit[i]);
+    numbers[2 * n + i] = z.first;
+    numbers[3 * n + i] = z.second;
+}
+"""
+
+
+def call(name, real, n, *arrays):
+    """A kernel of FUNCTIONS on n numbers; gives back what the arrays hold then."""
+    with cuda_on_cpu.installed() as cupy:
+        kernel = cupy.RawModule(code=launch.source() + FUNCTIONS, options=launch.options(real)).get_function(name)
+        on_device = [cupy.asarray(a) for a in arrays]
+        kernel((-(-n // 64),), (64,), (*on_device, np.int32(n)))
+        return [a.get() for a in on_device]
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_elementary_functions(real):
+    rng, n = np.random.default_rng(0), 100_000
+    info = np.finfo(real)
+    widest = np.log(info.max)
+    x = np.concatenate([rng.uniform(-1.1 * widest, 1.1 * widest, n), rng.normal(size=n),
+                        [np.inf, -np.inf, np.nan, 0, -0.0, info.tiny, info.max, -info.max, info.smallest_subnormal]])
+    u = np.concatenate([np.exp(rng.uniform(np.log(info.tiny), widest, n)), rng.random(n)])
+    u = np.append(u, [info.tiny, info.max, 1, 1 - info.epsneg, 1 + info.eps, 0.5, 2, np.sqrt(0.5), 1e-3])
+    v = np.concatenate([rng.random(2 * n), [0, 1, 0.125, 0.25, 0.375, 0.5, 0.75, 0.875, 1 - info.epsneg]])
+    x, u, v = (a.astype(real) for a in (x, u, v))
+    _, _, _, out = call("functions", real, len(x), x, u, v, np.empty((7, len(x)), real))
+    expected = (elementary.exp(x), elementary.log(u), *elementary.sincos(v), *elementary.box_muller(u, v))
+    for found, twin in zip(out, expected):
+        assert np.array_equal(found.view(f"i{found.itemsize}")[~np.isnan(twin)],
+                              twin.view(f"i{twin.itemsize}")[~np.isnan(twin)])
+        assert np.array_equal(np.isnan(found), np.isnan(twin))
+    small = np.abs(x) < 1e3
+    small[:n] = False                                                   # where products neither overflow nor vanish
+    assert np.array_equal(out[6][small], elementary.fma(x[small], u[small], v[small]))
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_the_stream(real):
+    rng, n = np.random.default_rng(0), 100_000
+    published = np.array([[int(word, 16) for word in line.split()] for line in (
+        " ".join(["00000000"] * 6), " ".join(["ffffffff"] * 6),
+        "243f6a88 85a308d3 13198a2e 03707344 a4093822 299f31d0")], np.uint32).T
+    counters = np.concatenate([published, rng.integers(0, 2**32, (6, n), dtype=np.uint32)], axis=1)
+    logit, n = (10 * rng.normal(size=n + 3)).astype(real), n + 3
+    _, words, _, numbers = call("words", real, n, counters, np.empty((4, n), np.uint32), logit, np.empty((4, n), real))
+    assert [" ".join(f"{word:08x}" for word in words[:, i]) for i in range(3)] == [
+        "6627e8d5 e169c58d bc57ac4c 9b00dbd8", "408f276d 41c83b0e a20bc7c6 6d5451fd",
+        "d16cfe09 94fdcceb 5001e420 24126ea1"]
+    twin = streams.philox(*counters)
+    assert np.array_equal(words, twin)
+    expected = (streams.uniform(twin[0], logit), streams.fires(twin[0], logit), *streams.two_normals(*twin, logit))
+    assert all(np.array_equal(found, other) for found, other in zip(numbers, expected))
+
+
+# ---- samplers -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("D, H", [(1, 1), (5, 3), (37, 22), (64, 128), (130, 65), (16, 8)])
+def test_rbm(D, H, chains, real):
+    theta = rbm.random_theta(np.random.default_rng(D), D, H, scale=0.3)
+    equals_twin(rbm_gibbs, theta, rbm_gibbs.init(theta, chains, seed=2**40 + 7, first=11, real=real), 3)
