@@ -6,34 +6,28 @@ what else the machine does falls on all of them alike, and the reported ratio is
 first calls are not timed. Before anything is timed the implementations must agree on the result: a peer that does other
 work is no peer.
 """
-import contextlib
-import gc
 import importlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import pkgutil
 import platform
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from statistics import median
 from typing import NamedTuple
 
 import refdgm
+from refdgm import gpu_clock
 from refdgm import validation as valid
+from refdgm.bench_process import Worker
 
-PEERS = {"NumPy": "numpy", "scikit-learn": "sklearn", "JAX": "jax", "PyTorch": "torch", "BlackJAX": "blackjax"}
-PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "jax", "jaxlib", "torch", "blackjax")
+PEERS = {"NumPy": "numpy", "scikit-learn": "sklearn", "JAX": "jax", "PyTorch": "torch", "BlackJAX": "blackjax",
+         "CuPy": "cupy"}
+PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "jax", "jaxlib", "torch", "blackjax", "cupy-cuda12x")
 PINS = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "XLA_FLAGS", "KMP_AFFINITY",
         "OMP_WAIT_POLICY", "MKL_CBWR", "ATEN_CPU_CAPABILITY")
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-ROUND = 0.05                # seconds that one measurement lasts at least: short work is repeated within it
-PAUSE = 0.01                # seconds: a process whose threads do less than a tenth of that in it has gone to sleep
 PATIENCE = 60.0             # seconds after which a case makes no further rounds, once it has made MINIMUM
 MINIMUM = 3
 BUSY = 0.5                  # other programs that run or wait, per processor, above which the numbers are called rough
@@ -54,6 +48,7 @@ class Case(NamedTuple):
     #                                     in all implementations; a single number must be equal itself
     limit: tuple | None = None      # (name, maker): maker() -> bound(), the seconds that the work needs at least here
     quick: bool = False             # part of `--quick`: takes well under a second
+    gpu: bool = False               # needs a GPU; unless it is named, it is left out where there is none
 
 
 def cases():
@@ -80,108 +75,14 @@ def chosen(names, quick=False):
     return found
 
 
+def runnable(found):
+    """Those of the cases that this machine has what they need for."""
+    here = gpu_clock.description()
+    return [case for case in found if here or not case.gpu]
+
+
 def _selects(name, case):
     return case == name or case.startswith(name + ".")
-
-
-# ---- the process of one implementation ------------------------------------------------
-
-def serve(name, implementation, threads):
-    """Prepare, say what the work gave, then make one measurement for every line that comes in."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)                               # what a library prints does not get between the answers
-
-    def answer(**content):
-        print(json.dumps(content), file=answers, flush=True)
-
-    if hasattr(os, "sched_setaffinity"):        # the one setting of threads that every library obeys
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    try:
-        case = cases()[name]
-        makers = {"refdgm": case.refdgm, **case.peers, **({"limit": case.limit[1]} if case.limit else {})}
-        work = makers[implementation]()
-        result = work()                         # compiles
-        begin = time.perf_counter()
-        work()
-        calls = 1 if implementation == "limit" else max(1, round(ROUND / (time.perf_counter() - begin)))
-        observed = _summary(case, result) if implementation != "limit" else None
-        gc.collect()
-        gc.disable()
-        _settle()
-        answer(observed=observed, peak=_peak_memory())
-        for _ in sys.stdin:
-            begin = time.perf_counter()
-            for _ in range(calls):
-                found = work()
-            seconds = found if implementation == "limit" else (time.perf_counter() - begin) / calls
-            _settle()
-            answer(seconds=seconds)
-    except Exception as error:
-        answer(error=f"{type(error).__name__}: {error}")
-
-
-def _settle():
-    """Wait until no thread of this process runs: those of OpenBLAS go on asking for work for up to 0.1 s, and whoever
-    is measured next would share the processor with them."""
-    for _ in range(100):
-        begin = time.process_time()
-        time.sleep(PAUSE)
-        if time.process_time() - begin < PAUSE / 10:
-            return
-
-
-def _peak_memory():
-    """The most memory that this process has had, libraries and all, in bytes; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _summary(case, result):
-    """Mean, squared standard error and number of what a case observes."""
-    if case.observe is None:
-        return None
-    import numpy as np
-    numbers = np.asarray(case.observe(np.asarray(result)), np.float64).ravel()
-    error = numbers.var(ddof=1) / len(numbers) if len(numbers) > 1 else 0.0
-    return float(numbers.mean()), float(error), len(numbers)
-
-
-class Worker:
-    """A process that serves one implementation of a case."""
-
-    def __init__(self, case, implementation, threads):
-        environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
-        self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"from refdgm.benchmark import serve\nserve({case.name!r}, {implementation!r}, "
-             f"{threads})"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-            env=environment)
-
-    def hear(self):
-        """The next answer; {"error": ...} if the process has failed or gone."""
-        line = self.process.stdout.readline()
-        if line:
-            return json.loads(line)
-        self.errors.seek(0)
-        said = self.errors.read().strip().splitlines()
-        return {"error": said[-1] if said else f"the process ended with status {self.process.wait()}"}
-
-    def measure(self):
-        """One measurement in seconds, or the error."""
-        with contextlib.suppress(BrokenPipeError):          # hear() says why
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-        return self.hear()
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        for file in (self.process.stdin, self.process.stdout, self.errors):
-            with contextlib.suppress(BrokenPipeError):      # a question that the process did not live to read
-                file.close()
 
 
 # ---- one case ---------------------------------------------------------------------------
@@ -257,7 +158,8 @@ def threads(asked=None):
 def machine():
     """Where this is measured: the processor, how busy it is already (programs that run or wait, over the last minute),
     and the settings of the environment that change what libraries do."""
-    return {"cpu": _cpu(), "cores": threads(), "system": f"{platform.system()} {platform.machine()}",
+    return {"cpu": _cpu(), "cores": threads(), "gpu": gpu_clock.description(),
+            "system": f"{platform.system()} {platform.machine()}",
             "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
             "environment": {name: os.environ[name] for name in PINS if name in os.environ}}
 
@@ -301,7 +203,8 @@ def machine_text(threads):
     here, there = machine(), versions()
     pins = "".join(f", {name}={value}" for name, value in here["environment"].items())
     busy = (here["load"] or 0) > BUSY * here["cores"]
-    return (f"{here['cpu']}, {threads} of {here['cores']} processors{pins}\n"
+    gpu = f", {here['gpu']}" if here["gpu"] else ""
+    return (f"{here['cpu']}, {threads} of {here['cores']} processors{gpu}{pins}\n"
             + ", ".join(f"{name} {version or 'not installed'}" for name, version in there.items())
             + (f"\nOther programs run beside this one (load {here['load']:.1f}): the numbers are rough."
                if busy else ""))

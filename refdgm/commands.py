@@ -2,6 +2,7 @@
 
 Nothing heavy is imported before a command needs it. Bad input is a ValueError; `refdgm.cli` prints its sentence.
 """
+import contextlib
 import os
 import sys
 import time
@@ -15,35 +16,22 @@ def verify(arguments):
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     if arguments.json:
         _writable(arguments.json)
-    tasks = verification.resolve(arguments.targets)
-    journal = _journal(arguments) if arguments.resume else None
-    done = journal.done if journal else {}
-    records, document = [], None
-    fresh = verification.run([task for task in tasks if task not in done], seeds, arguments.jobs)
+    tasks, records, document = verification.resolve(arguments.targets), [], None
     try:
-        for task in tasks:
-            _progress(len(records), len(tasks), task.id)
-            if task in done:
-                record = done[task]
-            else:
-                _, record = next(fresh)
-                if journal:
-                    journal.add(task, record)
-            records.append((task, record))
-            heading = task.file or (task.kind == "derivation" and "derivations") or task.id.split(".")[0]
-            _progress()
-            if heading != document:
-                print(("\n" if document else "") + heading)
-                document = heading
-            print(report.verdict_line(task, record), flush=True)
+        with _journal(arguments) as journal:
+            for task, record in verification.run(tasks, seeds, arguments.jobs, journal=journal, tell=_progress):
+                records.append((task, record))
+                heading = task.file or (task.kind == "derivation" and "derivations") or task.id.split(".")[0]
+                _progress()
+                if heading != document:
+                    print(("\n" if document else "") + heading)
+                    document = heading
+                print(report.verdict_line(task, record), flush=True)
     except KeyboardInterrupt:
         _progress()
-        kept = f"; `--resume {arguments.resume}` goes on from here" if journal else "; --resume FILE would keep them"
-        print(f"\nrefdgm: interrupted after {len(records)} of {len(tasks)}{kept}.", file=sys.stderr)
+        kept = f"`--resume {arguments.resume}` goes on from here" if arguments.resume else "--resume FILE would keep them"
+        print(f"\nrefdgm: interrupted after {len(records)} of {len(tasks)}; {kept}.", file=sys.stderr)
         return 130
-    finally:
-        if journal:
-            journal.close()
     seconds = time.perf_counter() - begun
     summary = verification.summary(records)
     print("\n" + report.summary_text(summary, seconds, arguments.seed, arguments.instances))
@@ -215,6 +203,7 @@ def bench(arguments):
     if arguments.list:
         print(benchmark.list_text(chosen))
         return 0
+    chosen = chosen if arguments.names else benchmark.runnable(chosen)
     threads = benchmark.threads(arguments.threads)
     if arguments.json:
         _writable(arguments.json)
@@ -251,8 +240,10 @@ def _known_document(name):
 
 def _journal(arguments):
     from refdgm.journal import Journal
-    return Journal(arguments.resume, {"version": refdgm.__version__, "seed": arguments.seed,
-                                      "instances": arguments.instances})
+    if not arguments.resume:
+        return contextlib.nullcontext()
+    return contextlib.closing(Journal(arguments.resume, {"version": refdgm.__version__, "seed": arguments.seed,
+                                                         "instances": arguments.instances}))
 
 
 def _writable(path):

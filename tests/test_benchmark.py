@@ -25,7 +25,7 @@ def test_one_case_and_its_json(capsys, tmp_path):
     assert status == 0 and err == ""
     result = json.loads((tmp_path / "r.json").read_text())
     assert {"machine", "threads", "versions", "cases"} == set(result) and result["threads"] == 1
-    assert {"cpu", "cores", "system", "load", "environment"} == set(result["machine"])
+    assert {"cpu", "cores", "gpu", "system", "load", "environment"} == set(result["machine"])
     assert result["versions"]["numpy"] == np.__version__
     case, = result["cases"]
     assert {"name", "work", "unit", "seconds", "peers", "limit"} <= set(case)

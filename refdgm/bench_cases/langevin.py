@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from refdgm import backend, gpu_clock
 from refdgm.benchmark import Case
 from refdgm.models import targets
 from refdgm.samplers import mala, ula
@@ -86,10 +87,10 @@ def _numpy(sampler, real, evaluator=_numpy_log_p_and_score, rows=False):
     return unadjusted if sampler is ula else adjusted
 
 
-def _jax_log_p(real):
+def _jax_log_p(real, chains=CHAINS):
     import jax
     jax.config.update("jax_enable_x64", real is np.float64)
-    _, log_weight, mean, start = _mixture(CHAINS, real)
+    _, log_weight, mean, start = _mixture(chains, real)
 
     def log_p(x):
         return jax.nn.logsumexp(log_weight - real(0.5) * jax.numpy.sum((mean - x)**2, axis=-1))
@@ -103,8 +104,8 @@ def _jax_log_p(real):
     return jax, log_p, hand, jax.numpy.asarray(start)
 
 
-def _jax(sampler, real, by_hand=True):
-    jax, log_p, hand, start = _jax_log_p(real)
+def _jax(sampler, real, by_hand=True, chains=CHAINS):
+    jax, log_p, hand, start = _jax_log_p(real, chains)
     evaluate = hand if by_hand else jax.vmap(jax.value_and_grad(log_p))
     half, root = real(EPS / 2), real(EPS**0.5)
 
@@ -257,5 +258,52 @@ def _threads(real):
                 {"one thread": partial(_refdgm, ula, real, CHAINS, 2 * STEPS, 1)})
 
 
+# ---- on a GPU ---------------------------------------------------------------------------
+
+GPU_CHAINS = 10**6
+
+
+def _refdgm_gpu(sampler, real):
+    backend.use("cupy")
+    target, _, _, start = _mixture(GPU_CHAINS, real)
+    target, state = backend.to_device((target, sampler.init(target, start, seed=1, real=real)))
+    return gpu_clock.by_cupy(lambda: sampler.run(target, state, EPS, STEPS).state.x)
+
+
+def _jax_gpu(sampler, real):
+    return gpu_clock.by_jax(_jax(sampler, real, chains=GPU_CHAINS))
+
+
+def _torch_gpu(real):
+    import torch
+    _, log_weight, mean, start = _mixture(GPU_CHAINS, real)
+    log_weight, mean, first = (torch.from_numpy(a).cuda() for a in (log_weight, mean, start))
+
+    @torch.compile
+    def step(x):
+        away = mean - x[:, None]
+        share = torch.softmax(log_weight - 0.5 * (away * away).sum(-1), dim=-1)
+        return x + EPS / 2 * (share[:, :, None] * away).sum(1) + EPS**0.5 * torch.randn_like(x)
+
+    @torch.no_grad()
+    def work():
+        x = first
+        for _ in range(STEPS):
+            x = step(x)
+        return x
+    return gpu_clock.by_torch(work)
+
+
+def _gpu_case(sampler, name, real):
+    dtype = np.dtype(real).name
+    peers = {"JAX": partial(_jax_gpu, sampler, real)}
+    if sampler is ula:
+        peers["PyTorch"] = partial(_torch_gpu, real)
+    return Case(f"langevin.gpu_{name}_mixture.{dtype}", f"on a GPU: {STEPS} steps of {name.upper()} on 4 normals in "
+                f"the plane, {GPU_CHAINS} chains", STEPS * GPU_CHAINS, "chain-steps", dtype,
+                partial(_refdgm_gpu, sampler, real), peers, observe=lambda x: x[:, 0] + x[:, 1]**2, gpu=True)
+
+
 CASES = tuple(case for real in (np.float32, np.float64) for case in (
-    _on_mixture(ula, "ula", real), _on_mixture(mala, "mala", real), _on_network(real), _scaling(real), _threads(real)))
+    _on_mixture(ula, "ula", real), _on_mixture(mala, "mala", real), _on_network(real), _scaling(real), _threads(real),
+    _gpu_case(ula, "ula", real), _gpu_case(mala, "mala", real)))

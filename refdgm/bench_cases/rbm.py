@@ -4,12 +4,14 @@ from functools import partial
 
 import numpy as np
 
+from refdgm import backend, gpu_clock
 from refdgm.benchmark import Case
 from refdgm.models import rbm
 from refdgm.samplers import rbm_gibbs
 
 SIZES = {"784x500x100": (784, 500, 100, 3), "784x500x1000": (784, 500, 1000, 3), "64x64x10000": (64, 64, 10**4, 5),
          "16x16x100000": (16, 16, 10**5, 3)}            # visible and hidden units, chains, steps
+GPU_SIZE = (784, 500, 10**4, 20)
 
 
 def _problem(D, H, chains, real):
@@ -165,5 +167,76 @@ def _own_cases(real):
                {"20 steps": (10**4, 20)})
 
 
+# ---- on a GPU ---------------------------------------------------------------------------
+
+def _refdgm_gpu(D, H, chains, steps, real):
+    backend.use("cupy")
+    theta, start = backend.to_device(_problem(D, H, chains, real))
+    return gpu_clock.by_cupy(lambda: rbm_gibbs.run(theta, start, steps).state.v)
+
+
+def _cupy(D, H, chains, steps, real):
+    """As a user of CuPy would write it: its own random numbers, and cuBLAS."""
+    import cupy
+    backend.use("cupy")
+    theta, start = backend.to_device(_problem(D, H, chains, real))
+    w, b, c, rng = theta["w"], theta["b"], theta["c"], cupy.random.default_rng(0)
+
+    @cupy.fuse()
+    def fire(u, logit):
+        return (u * (1 + cupy.exp(-logit)) < 1).astype(real)
+
+    def draw(x, weights, bias):
+        logit = x @ weights + bias
+        return fire(rng.random(logit.shape, dtype=real), logit)
+
+    def work():
+        v = start.v
+        for _ in range(steps):
+            v = draw(draw(v, w, c), w.T, b)
+        return v
+    return gpu_clock.by_cupy(work)
+
+
+def _jax_gpu(*size):
+    return gpu_clock.by_jax(_jax(*size))
+
+
+def _torch_gpu(D, H, chains, steps, real):
+    import torch
+    theta, start = _problem(D, H, chains, real)
+    w, b, c, first = (torch.from_numpy(a).cuda() for a in (theta["w"], theta["b"], theta["c"], start.v))
+
+    @torch.no_grad()
+    def work():
+        v = first
+        for _ in range(steps):
+            for weights, bias in ((w, c), (w.T, b)):
+                p = torch.sigmoid_(torch.addmm(bias, v, weights))
+                v = (torch.rand_like(p) < p).to(p.dtype)
+        return v
+    return gpu_clock.by_torch(work)
+
+
+def _gpu_bound(D, H, chains, steps, real):
+    """Both products at the speed of a large one; every unit written once and read once."""
+    backend.use("cupy")
+    size = np.dtype(real).itemsize
+    return lambda: steps * chains * (2 * D * H * gpu_clock.product_seconds(real)
+                                     + 2 * (D + H) * size * gpu_clock.byte_seconds())
+
+
+def _gpu_case(real):
+    D, H, chains, steps = GPU_SIZE
+    dtype = np.dtype(real).name
+    peers = {"CuPy": _cupy, "JAX": _jax_gpu, "PyTorch": _torch_gpu}
+    return Case(f"rbm.gpu.{dtype}", f"on a GPU: {steps} steps of {chains} chains, {D} visible and {H} hidden units",
+                steps * chains, "chain-steps", dtype, partial(_refdgm_gpu, *GPU_SIZE, real),
+                {name: partial(maker, *GPU_SIZE, real) for name, maker in peers.items()},
+                observe=lambda v: v.mean(axis=1), gpu=True,
+                limit=("its products at the speed of a large one, and its units read and written once",
+                       partial(_gpu_bound, *GPU_SIZE, real)))
+
+
 CASES = tuple(case for real in (np.float32, np.float64)
-              for case in (*(_case(size, real) for size in SIZES), *_own_cases(real)))
+              for case in (*(_case(size, real) for size in SIZES), *_own_cases(real), _gpu_case(real)))
