@@ -1,4 +1,4 @@
-r"""exp, log, sine and cosine whose last bit is the same in NumPy, in a compiled kernel and on a GPU.
+r"""exp, log, sine, cosine and tanh whose last bit is the same in NumPy, in a compiled kernel and on a GPU.
 
 A library's exp may differ from another's in the last bit, and a chain that meets such a difference goes another way.
 These functions are plain sums, products and one division, each rounded once as IEEE 754 says, so that whoever computes
@@ -8,10 +8,11 @@ them gets the same number; and a compiler can run them on many chains at once.
     log(x)        = n ln 2 + log(1 + f),  sqrt(1/2) <= 1 + f < sqrt 2:    Sun's fdlibm, in s = f / (2 + f)
     sincos(u)     = sin and cos of 2 pi u:  a quarter turn q and |u - q/4| <= 1/8:  polynomials
     box_muller    = sqrt(-2 log u) (cos 2 pi v, sin 2 pi v):  two independent N(0, 1) from two uniforms
+    tanh(x)       = 1 - 2 / (1 + e^2x),  e^2x as above, but products and sums rounded once (fma): for large networks
 
 Each is written once and works on arrays (NumPy, CuPy) and, compiled, on numbers, in float64 (relative error at most
-3e-16; sine and cosine 3e-16 absolute) and in float32 (3e-7).  exp is clamped to the normal range, [3e-308, 8e307] or
-[2e-38, 1e38]; log takes positive normal numbers.
+3e-16; sine and cosine 3e-16, tanh 4e-16 absolute) and in float32 (3e-7).  exp is clamped to the normal range,
+[3e-308, 8e307] or [2e-38, 1e38]; log takes positive normal numbers.
 """
 import math
 from collections.abc import Callable
@@ -24,11 +25,12 @@ SPLIT = 2.0**27 + 1         # x SPLIT - (x SPLIT - x) is the upper half of x's d
 
 
 class Elementary(NamedTuple):
-    """The four functions for one floating-point type."""
+    """The functions for one floating-point type."""
     exp: Callable
     log: Callable
     sincos: Callable
     box_muller: Callable
+    tanh: Callable
 
 
 def bits_of(x):
@@ -67,6 +69,8 @@ def elementary(real):
     n = 8 if double else 5
     sin_terms = tuple(real((-1)**k / math.factorial(2 * k + 1)) for k in range(n - 1, -1, -1))
     cos_terms = tuple(real((-1)**k / math.factorial(2 * k)) for k in range(n, -1, -1))
+    tanh_terms = tuple(real(2**k / math.factorial(k)) for k in range(13 if double else 6, -1, -1))
+    tanh_one, tanh_per, tanh_of = real(20), real(2 / math.log(2)), real(-math.log(2) / 2)      # tanh 20 rounds to 1
     root_half = integer(0x3FE6A09E667F3BCD) if double else integer(0x3F3504F3)            # the bits of sqrt(1/2)
     exponent = integer(-1) << width
     bit0, bit1 = integer(1), integer(2)
@@ -118,7 +122,16 @@ def elementary(real):
         s, c = sincos(v)
         return radius * c, radius * s
 
-    return Elementary(exp, log, sincos, box_muller)
+    def tanh(x):
+        x = clamp(x, -tanh_one, tanh_one)
+        t = fma(x, tanh_per, rounder)
+        r = fma(t - rounder, tanh_of, x)                            # x = n ln(2)/2 + r: where n is large, tanh is flat
+        e = tanh_terms[0]
+        for term in tanh_terms[1:]:
+            e = fma(e, r, term)
+        return one - two / fma(e, from_bits(integer((bits_of(t) + bias) << width)), one)
+
+    return Elementary(exp, log, sincos, box_muller, tanh)
 
 
 FOR = {np.float64: elementary(np.float64), np.float32: elementary(np.float32)}
@@ -142,6 +155,11 @@ def sincos(u):
 def box_muller(u, v):
     """Two independent N(0, 1) from two uniforms, in their precision."""
     return FOR[u.dtype.type].box_muller(u, v)
+
+
+def tanh(x):
+    """The hyperbolic tangent of x in its precision."""
+    return FOR[x.dtype.type].tanh(x)
 
 
 def dot_in_order(x, w, start):

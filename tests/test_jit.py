@@ -63,6 +63,7 @@ def test_a_kernel_computes_what_numpy_computes():
             out[0, i], out[1, i] = elementary.exp(x[i]), elementary.log(u[i])
             out[2, i], out[3, i] = elementary.sincos(u[i])
             out[4, i], out[5, i] = elementary.box_muller(u[i], u[-i])
+            out[6, i], out[7, i] = elementary.tanh(x[i]), elementary.tanh(u[i])
 
     @numba.njit
     def words(c, out):
@@ -72,10 +73,10 @@ def test_a_kernel_computes_what_numpy_computes():
     rng = np.random.default_rng(0)
     for real in (np.float64, np.float32):
         x = np.concatenate([rng.uniform(-900, 900, 1000), [np.inf, -np.inf, np.nan, 0.0, -0.0]]).astype(real)
-        u, out = rng.uniform(0.01, 1, len(x)).astype(real), np.empty((6, len(x)), real)
+        u, out = rng.uniform(0.01, 1, len(x)).astype(real), np.empty((8, len(x)), real)
         on_numbers(x, u, out)
         twin = (elementary.exp(x), elementary.log(u), *elementary.sincos(u),
-                *elementary.box_muller(u, u[-np.arange(len(u))]))
+                *elementary.box_muller(u, u[-np.arange(len(u))]), elementary.tanh(x), elementary.tanh(u))
         assert np.array_equal(out, np.stack(twin), equal_nan=True)
         assert np.array_equal(np.isnan(out[0]), np.isnan(x))
     counters = rng.integers(0, 2**32, (6, 100), dtype=np.uint32)

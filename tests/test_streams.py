@@ -40,6 +40,8 @@ def test_elementary_functions(real, exp_error, log_error, sine_error):
     v = rng.random(100_000).astype(real)
     for got, truth in zip(elementary.sincos(v), (np.sin(2 * PI * v), np.cos(2 * PI * v))):
         assert np.max(np.abs(got - truth)) < sine_error
+    a = (rng.normal(size=100_000) * np.exp(rng.uniform(-9, 4, 100_000))).astype(real)
+    assert np.max(np.abs(elementary.tanh(a) - np.tanh(a.astype(LONG)))) < 1.8 * np.finfo(real).eps
 
 
 def test_extremes():
@@ -47,8 +49,10 @@ def test_extremes():
         zero, one = real(0), real(1)
         assert elementary.exp(np.array([zero]))[0] == 1 and elementary.log(np.array([one]))[0] == 0
         assert np.all(np.isfinite(elementary.exp(np.array([-np.inf, np.inf], real))))
+        assert elementary.tanh(np.array([-np.inf, zero, np.inf], real)).tolist() == [-1, 0, 1]
         with np.errstate(invalid="ignore"):
             assert np.isnan(elementary.exp(np.array([np.nan], real)))[0]
+            assert np.isnan(elementary.tanh(np.array([np.nan], real)))[0]
         every = np.array([0, 1, 2**31, 2**32 - 1], np.uint32)
         u = streams.uniform(every, one)
         assert u.dtype == real and np.all((0 < u) & (u < 1))

@@ -5,19 +5,17 @@ lanes and touch few arrays: LLVM then runs many chains in one instruction.
 """
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba.extending import overload
 
 from refdgm import jit
-from refdgm.elementary import exp, log
+from refdgm.elementary import exp, log, tanh
 from refdgm.jit import dot_fused, fill
 from refdgm.models import targets
 from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy, block_form
 
 overload(targets.evaluate, strict=False)(
     lambda target, x, score, log_p, scratch: targets.FORMS.get(target.instance_class))
-helper = numba.njit(nogil=True, error_model="numpy")
 ROW_BYTES = 2048            # for a block of a target without matrix products: some 20 such rows stay in the L1 cache
 
 
@@ -36,12 +34,6 @@ def prepared(target, real):
     return Prepared(targets.cast(target, real), getattr(target, "rows", 0), lanes,
                     None if getattr(target, "positive", False) else True,
                     type(target).__module__.startswith("refdgm."))
-
-
-@helper
-def tanh(row, one, two):
-    for lane in range(len(row)):
-        row[lane] = one - two / (one + exp(two * row[lane]))
 
 
 @block_form(Gaussian)
@@ -106,15 +98,19 @@ def gaussian_mixture(target, x, score, log_p, scratch):
 def mlp_energy(target, x, score, log_p, scratch):
     H1, H2, tau = len(target.b1), len(target.b2), target.tau[0]
     h1, h2, d1 = scratch[:H1], scratch[H1:H1 + H2], scratch[H1 + H2:]
-    zero, half, one, two = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(2)
+    zero, half, one = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1)
     fill(h1, target.b1)
     dot_fused(target.w1, x, h1)
     fill(h2, target.b2)
     for j in range(H1):
-        tanh(h1[j], one, two)
+        row = h1[j]
+        for lane in range(len(row)):
+            row[lane] = tanh(row[lane])
     dot_fused(target.w2, h1, h2)
     for j in range(H2):
-        tanh(h2[j], one, two)
+        row = h2[j]
+        for lane in range(len(row)):
+            row[lane] = tanh(row[lane])
     if log_p is not None:
         log_p[:] = zero
         for j in range(H2):

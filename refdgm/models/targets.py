@@ -36,7 +36,7 @@ from autograd import make_vjp
 
 from refdgm import validation as valid
 from refdgm.backend import xp as np
-from refdgm.elementary import dot_fused, dot_in_order, exp, log
+from refdgm.elementary import dot_fused, dot_in_order, exp, log, tanh
 from refdgm.streams import words
 
 FORMS = {}                  # {class of parameters: its form for a block of chains}
@@ -195,12 +195,6 @@ class Minibatch(NamedTuple):
         """log p(x | data) up to a constant and its score, from the data `batch` (C, size) alone.  -> (C,), (C, n)"""
         data, scale = self.data[batch], len(self.data) / batch.shape[1]
         return _by_autograd(lambda x: self.log_prior(x) + scale * anp.sum(self.log_likelihood(x, data), axis=1), x)
-
-
-def tanh(a):
-    """tanh a = 1 - 2 / (1 + e^2a), in the precision of a; its absolute error is a few rounding errors of 1."""
-    one, two = a.dtype.type(1), a.dtype.type(2)
-    return one - two / (one + exp(two * a))
 
 
 def gaussian(m, P):
