@@ -8,6 +8,7 @@ The formula under test is an argument of the check and nothing else, so a mistak
 own code is judged exactly as ours is.
 """
 from collections.abc import Callable
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ class Report(NamedTuple):
     allowed: float
     seed: int               # the instance that shows the worst number
     relation: str = "<="    # measured <relation> allowed is what passing means
+    strict: bool = True     # whether a bound was away from equality on some instance
 
     def _repr_markdown_(self):
         sign = {"<=": "≤", ">=": "≥"}[self.relation]
@@ -58,14 +60,11 @@ class Check(NamedTuple):
         """Measure `claimed` on every seed -> Report. With `until_rejected`, stop at the first seed that rejects."""
         worst, worst_seed, lowest = None, None, np.inf
         for seed in enough(seeds) if self.strict else seeds:
-            try:
+            with instance(seed):
                 case, truth = _prepare(self.case, self.oracle, seed)
                 if self.assumes is not None and not self.assumes(**case):
                     raise ValueError("this instance is outside of the condition that its own check states.")
                 numbers = np.atleast_1d(np.asarray(self.measure(claimed, case, truth), dtype=float))
-            except Exception as error:
-                error.add_note(f"shown by --seed {seed} --instances 1")
-                raise
             failing = np.inf if self.relation == "<=" else -np.inf
             numbers = np.nan_to_num(numbers, nan=failing, posinf=np.inf, neginf=-np.inf)
             number = float(np.max(numbers) if self.relation == "<=" else np.min(numbers))
@@ -74,9 +73,9 @@ class Check(NamedTuple):
                 worst, worst_seed = number, seed
             if until_rejected and self._worse(worst, self.allowed):
                 break
-        vacuous = self.strict > 0 and not lowest < -self.strict
-        return Report(not self._worse(worst, self.allowed) and not vacuous, worst, self.allowed, worst_seed,
-                      self.relation)
+        strict = not self.strict or lowest < -self.strict
+        return Report(stands(self.relation, worst, self.allowed, strict), worst, self.allowed, worst_seed,
+                      self.relation, strict)
 
     def _worse(self, a, b):
         return a > b if self.relation == "<=" else a < b
@@ -321,12 +320,30 @@ def provided(condition, check):
     return check._replace(assumes=condition)
 
 
-# ---- distances ------------------------------------------------------------------------
+# ---- instances and verdicts -----------------------------------------------------------
 
 def enough(seeds):
     """`seeds`, prolonged to at least ENOUGH of them: one random model may happen to make a mistake look right."""
     return range(seeds[0], seeds[0] + max(len(seeds), ENOUGH))
 
+
+def stands(relation, measured, allowed, strict):
+    """Whether the worst number of all instances is on the right side, and a bound strict on one of them."""
+    return bool(strict and (measured <= allowed if relation == "<=" else measured >= allowed))
+
+
+@contextmanager
+def instance(seed):
+    """What is raised in the block is about the instance of this seed: it says so, and has the seed as `seed`."""
+    try:
+        yield
+    except Exception as error:
+        error.seed = seed
+        error.add_note(f"shown by --seed {seed} --instances 1")
+        raise
+
+
+# ---- distances ------------------------------------------------------------------------
 
 def distance(a, b, scale=None):
     """max |a - b| / scale over all leaves (default scale max |b|); inf when the shapes differ or a is not finite."""

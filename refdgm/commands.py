@@ -29,7 +29,7 @@ def verify(arguments):
                 print(report.verdict_line(task, record), flush=True)
     except KeyboardInterrupt:
         _progress()
-        kept = f"`--resume {arguments.resume}` goes on from here" if arguments.resume else "--resume FILE would keep them"
+        kept = f"`--resume {arguments.resume}` goes on" if arguments.resume else "--resume FILE would keep them"
         print(f"\nrefdgm: interrupted after {len(records)} of {len(tasks)}; {kept}.", file=sys.stderr)
         return 130
     seconds = time.perf_counter() - begun

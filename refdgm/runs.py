@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 import refdgm
-from refdgm import trees, workers
+from refdgm import trees
 from refdgm import validation as valid
-from refdgm.journal import Journal
+from refdgm.journal import Journal, finished
 
 
 class Cell(NamedTuple):
@@ -29,17 +29,15 @@ def perform_all(cells, perform, jobs=1, path=None, settings=None, tell=lambda do
     refdgm.workers.
     """
     with closing(Journal(path, settings)) if path else nullcontext() as journal:
-        records = {cell: journal.done[cell] for cell in cells if journal and cell in journal.done}
-        left = [cell for cell in cells if cell not in records]
-        for cell, record in workers.finished(left, perform, jobs, executor):
+        records = {}
+        for cell, record in finished(cells, perform, journal, jobs, executor):
             records[cell] = record
-            if journal:
-                journal.add(cell, record)
             tell(len(records), len(cells))
     return {cell: records[cell] for cell in cells}
 
 
-def by_algorithm(table, algorithms, settings, perform, seed=0, jobs=1, journal=None, tell=lambda done, of: None):
+def by_algorithm(table, algorithms, settings, perform, seed=0, jobs=1, journal=None, tell=lambda done, of: None,
+                 executor=None):
     """The runs of a table: settings.seeds seeds, from `seed` on, of each algorithm.  -> {algorithm: [record, ...]}
 
     settings is a NamedTuple; perform(cell, settings) -> record.
@@ -47,7 +45,7 @@ def by_algorithm(table, algorithms, settings, perform, seed=0, jobs=1, journal=N
     valid.count("the number of seeds", settings.seeds, 2)
     header = {"table": table, "version": refdgm.__version__, "seed": seed, **settings._asdict()}
     cells = [Cell(table, name, s) for s in range(seed, seed + settings.seeds) for name in algorithms]
-    records = perform_all(cells, partial(perform, settings=settings), jobs, journal, header, tell)
+    records = perform_all(cells, partial(perform, settings=settings), jobs, journal, header, tell, executor)
     return {name: [records[cell] for cell in cells if cell.algorithm == name] for name in algorithms}
 
 

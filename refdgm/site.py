@@ -53,12 +53,7 @@ def _needed(module):
 
 def compute(seeds, jobs, progress):
     """{id or derivation: record} of everything."""
-    tasks = verification.resolve([])
-    records = {}
-    for n, (task, record) in enumerate(verification.run(tasks, seeds, jobs)):
-        progress(n, len(tasks), task.id)
-        records[task.id] = record
-    return records
+    return {task.id: record for task, record in verification.run(verification.resolve([]), seeds, jobs, tell=progress)}
 
 
 def write(folder, records, progress):

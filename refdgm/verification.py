@@ -1,16 +1,24 @@
-"""Run claims and derivations and say what became of each: the records behind `refdgm verify` and its JSON."""
+"""Run claims and derivations and say what became of each: the records behind `refdgm verify` and its JSON.
+
+A run is cut into blocks, a claim or derivation and some of the seeds, that are performed anywhere and in any order. A
+block's record is facts, and the verdict on them; facts are merged, and the verdict is passed once more.
+"""
 import os
 import time
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from refdgm import ledger, workers
-from refdgm.checking import ENOUGH, enough
-from refdgm.derivation import examine
+from refdgm import journal as journals
+from refdgm.checking import ENOUGH, enough, stands
+from refdgm.derivation import OTHER_LINES, examine
+from refdgm.derivation import stands as line_stands
 
 INSTANCES = ENOUGH      # random models per claim by default: enough that constants and signs cannot hide
+BLOCK = 250             # seeds that one process does at a time: at most some ten seconds of work
+NOT_STRICT = "an equality on every instance: a bound that is never strict says nothing."
 
 
 def seeds_from(seed, instances):
@@ -18,40 +26,51 @@ def seeds_from(seed, instances):
     return range(seed, seed + instances)
 
 
-def verify_claim(claim, seeds, entry=None):
+def verify_claim(claim, seeds, entry=None, reject=True):
     """Check one Claim: it must hold, and its mistakes (and misprint, and cases without the condition) must not.
 
+    reject: whether to ask for what must not hold, on the first ENOUGH of the seeds; False where an earlier block asks.
     -> a record with the keys of `refdgm verify --json`; status "confirmed", "contradicted" or "error".
     """
     begun = time.perf_counter()
-    entry = entry or words_of(claim)
-    record = _blank(entry)
-    try:
-        with np.errstate(divide="raise", invalid="raise", over="raise"):
-            report = claim.check(claim.claimed, seeds)
-        record.update(measured=report.measured, allowed=report.allowed, relation=report.relation, seed=report.seed,
-                      method=claim.check.method, check=claim.check.kind, code=ledger.place(claim))
-        with np.errstate(all="ignore"):
-            record["mistakes"] = [_rejection(name, claim.check(wrong, enough(seeds), until_rejected=True))
-                                  for name, wrong in claim.mistakes.items()]
-            if claim.printed is not None:
-                record["printed"] = _rejection(None, claim.check(claim.printed, enough(seeds), until_rejected=True))
-            if claim.without is not None:
-                record["without"] = _rejection(None, claim.without(claim.claimed, enough(seeds), until_rejected=True))
-        rejected = [*record["mistakes"], *(r for r in (record["printed"], record["without"]) if r)]
-        missing = _missing(entry.verdict, claim)
-        record["status"] = "confirmed" if report.ok and not missing and all(r["rejected"] for r in rejected) \
-            else "contradicted"
-        record["problem"] = missing or _problem(report, rejected)
-    except Exception as error:
-        record.update(status="error", problem=_sentence(error), code=ledger.place(claim))
-    record["seconds"] = time.perf_counter() - begun
-    return record
+    blank = {**_blank(entry or words_of(claim), seeds), "code": ledger.place(claim)}
+    found, errors = {} if reject else {"mistakes": None}, []
+    for ask in (_held, _rejected)[:1 + reject]:
+        try:
+            found |= ask(claim, seeds)
+        except Exception as error:
+            errors.append(_failure(error))
+    record = {**blank, **min(errors, key=_seed_of)} if errors else judged({**blank, **found})
+    return {**record, "seconds": time.perf_counter() - begun}
 
 
-def unexecuted(entry):
+def _held(claim, seeds):
+    with np.errstate(divide="raise", invalid="raise", over="raise"):
+        report = claim.check(claim.claimed, seeds)
+    return {"measured": report.measured, "allowed": report.allowed, "relation": report.relation, "seed": report.seed,
+            "strict": report.strict, "method": claim.check.method, "check": claim.check.kind}
+
+
+def _rejected(claim, seeds):
+    def rejection(check, form):
+        report = check(form, enough(seeds[:ENOUGH]), until_rejected=True)
+        return {"measured": report.measured, "rejected": not report.ok, "seed": report.seed}
+
+    with np.errstate(all="ignore"):
+        return {"mistakes": [{"name": name, **rejection(claim.check, form)} for name, form in claim.mistakes.items()],
+                "printed": claim.printed and rejection(claim.check, claim.printed),
+                "without": claim.without and rejection(claim.without, claim.claimed)}
+
+
+def judged(record):
+    """A claim's record with the status and the problem that its numbers mean."""
+    problem = _missing(record) or _shortfall(record) or _passed(record)
+    return {**record, "status": "contradicted" if problem else "confirmed", "problem": problem}
+
+
+def unexecuted(entry, seeds):
     """The record of a ledger entry that no code checks: definitional, unverifiable, editorial, or an error."""
-    record = _blank(entry)
+    record = _blank(entry, seeds)
     if entry.method == "editorial":
         return {**record, "status": "editorial", "method": "editorial"}
     if entry.verdict in ("definitional", "unverifiable"):
@@ -63,23 +82,29 @@ def verify_derivation(derivation, seeds):
     """Check every line of one Derivation -> a record; a broken line is named with its residual and its seed."""
     begun = time.perf_counter()
     record = {"id": derivation.name, "title": derivation.title, "status": "error", "lines": [],
-              "code": ledger.place(derivation), "problem": ""}
+              "code": ledger.place(derivation), "problem": "", "first": seeds[0], "seed": None}
     try:
-        findings = examine(derivation, seeds)
-        record["lines"] = [{"relation": f.line.relation, "latex": f.line.latex, "because": f.line.because,
-                            "claim": f.line.claim, "measured": f.measured, "allowed": f.line.allowed, "seed": f.seed,
-                            "ok": f.ok} for f in findings]
-        broken = [n for n, f in enumerate(findings, 1) if not f.ok]
-        record["status"] = "contradicted" if broken else "confirmed"
-        if broken:
-            f = findings[broken[0] - 1]
-            record["problem"] = (f"line {broken[0]} ({f.line.relation} {f.line.latex}) breaks: residual "
-                                 f"{f.measured:.3g}, allowed {f.line.allowed:.1g}, "
-                                 f"shown by --seed {f.seed} --instances 1.")
+        lines = [{"relation": f.line.relation, "latex": f.line.latex, "because": f.line.because, "claim": f.line.claim,
+                  "measured": f.measured, "allowed": f.line.allowed, "seed": f.seed, "strict": f.strict, "ok": f.ok}
+                 for f in examine(derivation, seeds)]
+        record = judged_lines({**record, "lines": lines})
     except Exception as error:
-        record["problem"] = _sentence(error)
-    record["seconds"] = time.perf_counter() - begun
-    return record
+        record |= _failure(error)
+    return {**record, "seconds": time.perf_counter() - begun}
+
+
+def judged_lines(record):
+    """A derivation's record with the status and the problem that its lines' numbers mean."""
+    broken = [_break(n, line) for n, line in enumerate(record["lines"], 1) if not line["ok"]]
+    return {**record, "status": "contradicted" if broken else "confirmed", "problem": broken[0] if broken else ""}
+
+
+def _break(n, line):
+    said = f"line {n} ({line['relation']} {line['latex']}) breaks: "
+    if line_stands(line["relation"], line["measured"], line["allowed"], True):
+        return said + NOT_STRICT
+    return (said + f"residual {line['measured']:.3g}, allowed {line['allowed']:.1g}, shown by --seed {line['seed']} "
+                   "--instances 1.")
 
 
 def words_of(claim):
@@ -87,45 +112,101 @@ def words_of(claim):
     return ledger.entries().get(claim.id) or ledger.words(claim)
 
 
-def _sentence(error):
-    return ", ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+def _failure(error):
+    problem = ", ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+    return {"status": "error", "problem": problem, "seed": getattr(error, "seed", None)}
 
 
-def _blank(entry):
+def _seed_of(failure):
+    return np.inf if failure["seed"] is None else failure["seed"], failure["problem"]
+
+
+def _blank(entry, seeds):
     return {"id": entry.id, "where": entry.where, "kind": entry.kind, "verdict": entry.verdict, "status": "error",
-            "measured": None, "allowed": None, "relation": "<=", "seed": None, "method": entry.method or None,
-            "check": None, "printed": None, "without": None, "mistakes": [], "code": None, "page": None,
-            "problem": "", "seconds": 0.0}
+            "first": seeds[0], "measured": None, "allowed": None, "relation": "<=", "seed": None, "strict": None,
+            "method": entry.method or None, "check": None, "printed": None, "without": None, "mistakes": [],
+            "code": None, "page": None, "problem": "", "seconds": 0.0}
 
 
-def _rejection(name, report):
-    found = {"measured": report.measured, "rejected": not report.ok, "seed": report.seed}
-    return found if name is None else {"name": name, **found}
-
-
-def _missing(verdict, claim):
-    if verdict in ("misprint", "false") and claim.printed is None:
-        return f"verdict {verdict!r} needs the printed form, measured to fail."
-    if verdict == "holds-if" and claim.without is None:
+def _missing(record):
+    if record["mistakes"] is None:          # what must not hold was asked of another block
+        return ""
+    if record["verdict"] in ("misprint", "false") and record["printed"] is None:
+        return f"verdict {record['verdict']!r} needs the printed form, measured to fail."
+    if record["verdict"] == "holds-if" and record["without"] is None:
         return "verdict 'holds-if' needs cases without the condition, measured to fail."
     return ""
 
 
-def _problem(report, rejected):
-    if not report.ok:
-        return (f"measured {report.measured:.3g} where {report.relation} {report.allowed:.3g} is needed, "
-                f"shown by --seed {report.seed} --instances 1.")
-    passed = [r.get("name") or "the form that must fail" for r in rejected if not r["rejected"]]
+def _shortfall(record):
+    if not stands(record["relation"], record["measured"], record["allowed"], True):
+        return (f"measured {record['measured']:.3g} where {record['relation']} {record['allowed']:.3g} is needed, "
+                f"shown by --seed {record['seed']} --instances 1.")
+    return "" if record["strict"] else NOT_STRICT
+
+
+def _passed(record):
+    forms = [*(record["mistakes"] or ()), *(record[form] for form in ("printed", "without") if record[form])]
+    passed = [form.get("name") or "the form that must fail" for form in forms if not form["rejected"]]
     return f"not rejected: {'; '.join(passed)}." if passed else ""
+
+
+# ---- many blocks of seeds, one record ---------------------------------------------------
+
+def merged(records):
+    """One record of all the instances that some records of one claim, or of one derivation, are about.
+
+    No two of them are of the same seed, and each is of ENOUGH or more. Order and grouping make no difference: the worst
+    number counts, with the smallest seed that shows it; of errors, that of the smallest seed; and of what must not
+    hold, what was found on the first seeds. The verdict is passed on that.
+    """
+    return reduce(_two, records)
+
+
+def _two(a, b):
+    first, later = sorted((a, b), key=lambda record: record["first"])
+    failed = [record for record in (first, later) if record["status"] == "error"]
+    if failed:
+        record = min(failed, key=_seed_of)
+    elif "lines" in first:
+        record = _lines_of_two(first, later)
+    else:
+        record = first if first["check"] is None else judged({**first, **_worst(first, later, first["relation"])})
+    return {**record, "first": first["first"], "seconds": first["seconds"] + later["seconds"]}
+
+
+def _worst(a, b, relation):
+    sign = 1 if relation == ">=" else -1
+    measured, seed = min((sign * float(part["measured"]), part["seed"]) for part in (a, b))
+    return {"measured": sign * measured, "seed": seed, "strict": a["strict"] or b["strict"]}
+
+
+def _lines_of_two(first, later):
+    if [line["latex"] for line in first["lines"]] != [line["latex"] for line in later["lines"]]:
+        return {**first, "lines": [], **_failure(ValueError(OTHER_LINES.format(first["id"])))}
+    lines = []
+    for a, b in zip(first["lines"], later["lines"]):
+        line = {**a, **_worst(a, b, "<=")}
+        lines.append({**line, "ok": line_stands(line["relation"], line["measured"], line["allowed"], line["strict"])})
+    return judged_lines({**first, "lines": lines})
 
 
 # ---- a run over many --------------------------------------------------------------------
 
 class Task(NamedTuple):
-    """One thing to verify; small and picklable, so that it can be sent to another process."""
+    """One thing to verify."""
     kind: str           # "claim" or "derivation"
     id: str
     file: str = ""      # a user's own file; "" for the package
+
+
+class Block(NamedTuple):
+    """A Task on some of the seeds: small and picklable, so that it can be sent to another process."""
+    kind: str
+    id: str
+    file: str
+    first: int          # seed
+    count: int
 
 
 def resolve(targets):
@@ -156,22 +237,45 @@ def resolve(targets):
     return list(dict.fromkeys(tasks))
 
 
-def perform(task, seeds):
-    """Verify one Task -> its record."""
+def blocks(task, seeds):
+    """The Task in blocks of BLOCK seeds; the last takes the rest, so that none but an only one has less than ENOUGH."""
+    starts = [seeds[0], *range(seeds[0] + BLOCK, seeds[-1] + 2 - ENOUGH, BLOCK)]
+    return [Block(*task, start, stop - start) for start, stop in zip(starts, [*starts[1:], seeds[-1] + 1])]
+
+
+def perform(task, seeds, reject=True):
+    """Verify one Task, or Block of one, on these seeds -> its record."""
     claims, derivations = of_task(task)
     if task.kind == "derivation":
         return verify_derivation(derivations[task.id], seeds)
     if task.id not in claims:
-        return unexecuted(ledger.entries()[task.id])
-    return verify_claim(claims[task.id], seeds)
+        return unexecuted(ledger.entries()[task.id], seeds)
+    return verify_claim(claims[task.id], seeds, reject=reject)
 
 
-def run(tasks, seeds, jobs=1, executor=None):
+def perform_block(block, start):
+    """Verify one Block of a run whose first seed is `start`: there, what must not hold is asked, too."""
+    return perform(block, seeds_from(block.first, block.count), reject=block.first == start)
+
+
+def run(tasks, seeds, jobs=1, executor=None, journal=None, tell=lambda done, total, what: None):
     """Perform every Task, on `jobs` processes or an executor (see refdgm.workers).
 
-    Yields (task, record) in the order of `tasks`.
+    journal: a Journal that keeps each block's record as soon as it is there, and has those of an earlier run.
+    Yields (task, record) in the order of `tasks`, the same whatever the number of processes and the cut into blocks.
     """
-    yield from workers.in_order(tasks, workers.finished(tasks, partial(perform, seeds=seeds), jobs, executor))
+    cut = {task: blocks(task, seeds) for task in tasks}
+    every = [block for parts in cut.values() for block in parts]
+    done = journals.finished(every, partial(perform_block, start=seeds[0]), journal, jobs, executor)
+    records = _told(workers.in_order(every, done), every, tell)
+    for task, parts in cut.items():
+        yield task, merged([next(records) for _ in parts])
+
+
+def _told(pairs, every, tell):
+    for n, block in enumerate(every):
+        tell(n, len(every), block.id)
+        yield next(pairs)[1]
 
 
 def summary(records):

@@ -10,7 +10,7 @@ of another, or how many workers there are, so that results can be merged in any 
 """
 from refdgm import validation as valid
 
-LIVES = 3           # how often a pool whose process was killed is made again
+LIVES = 3           # how often in a row a pool may lose a process before it has finished a task
 
 
 def finished(tasks, perform, jobs=1, executor=None):
@@ -47,16 +47,17 @@ def _on_processes(tasks, perform, jobs):
     """On a pool; where one of its processes is killed, what was not finished begins again on a new one."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    left = dict.fromkeys(tasks)
-    for _ in range(LIVES):
+    left, lives = dict.fromkeys(tasks), LIVES
+    while lives:
         with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
             try:
                 for task, result in _as_completed(pool, list(left), perform):
                     del left[task]
+                    lives = LIVES
                     yield task, result
                 return
             except BrokenProcessPool:
-                pass
+                lives -= 1
     raise ValueError(f"processes were killed {LIVES} times, with {len(left)} tasks left: is there enough memory for "
                      f"{jobs} of them? What was finished is kept.")
 
