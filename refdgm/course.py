@@ -3,13 +3,12 @@
 derivations/course.toml says what is read when; `derivations/README.md` is made from it and from the derivations
 themselves (`python scripts/refresh_course.py`).
 """
-import sys
 import tomllib
 from functools import lru_cache
 from pathlib import Path
 
 from refdgm import ledger
-
+from refdgm.derivation_files import by_file, title_and_prose
 
 PREFACE = """\
 # A course in twelve lectures
@@ -28,29 +27,17 @@ def lectures():
     return tomllib.loads((folder / "course.toml").read_text(encoding="utf-8"))["lecture"]
 
 
-def derivations_of(file):
-    """The derivations of one file, in its order."""
-    found = [d for d in ledger.derivations().values() if d.steps.__module__.rsplit(".", 1)[-1] == file]
-    return sorted(found, key=lambda d: d.steps.__code__.co_firstlineno)
-
-
-def headline(file):
-    """What a file of derivations says, in one line."""
-    module = sys.modules[derivations_of(file)[0].steps.__module__]
-    return " ".join(module.__doc__.strip().split("\n\n")[0].split()).rstrip(".")
-
-
 def markdown():
     """derivations/README.md."""
-    out = [PREFACE]
+    out, files = [PREFACE], by_file()
     for n, lecture in enumerate(lectures(), 1):
         out += [f"## {n}. {lecture['title']}", "", f"Assumes {lecture['assumes']}.", ""]
-        out += [f"- [{headline(file)}]({file}.py): " + ", ".join(f"`{d.name}`" for d in derivations_of(file))
+        out += [f"- [{title_and_prose(files[file][0])[0]}]({file}.py): " + ", ".join(f"`{d.name}`" for d in files[file])
                 for file in lecture["read"]]
         out += ["", "Exercises:", ""]
         out += [f"- settle `{id}` ({ledger.entries()[id].where}): {ledger.entries()[id].statement}"
                 for id in lecture["settle"]]
-        out += [f"- find the wrong lines: `refdgm exercise {d.name}`" for d in derivations_of(lecture["find"])
+        out += [f"- find the wrong lines: `refdgm exercise {d.name}`" for d in files[lecture["find"]]
                 if _has_mistake(d)]
         out += [f"- open: {lecture['open']}", ""]
     return "\n".join(out)

@@ -10,8 +10,7 @@ import numpy as np
 from autograd.misc import flatten
 
 from refdgm import derivation as derivations
-from refdgm import falsification, ledger
-from refdgm import formulas as typeset
+from refdgm import falsification, formulas, ledger
 from refdgm.checking import distance, structure
 
 SEEDS = range(4)
@@ -40,7 +39,7 @@ def task(name):
 def _claim_task(claim):
     entry, case = ledger.entries()[claim.id], example(claim, 0)
     arguments = "\n".join(f"    {name:12s} {_shape(value)}" for name, value in case.items())
-    return (f"{claim.id}, {entry.where}\n\n{entry.statement}\n\n    {_plain(entry.printed)}\n\n"
+    return (f"{claim.id}, {entry.where}\n\n{entry.statement}\n\n    {formulas.text(entry.printed)}\n\n"
             "Write what holds (the document may be wrong): FILE.py with\n\n"
             f"    def answer({', '.join(case)}):\n        ...\n\nof\n\n{arguments}\n\n"
             f"that returns {_shape(claim.claimed(**case))}; `refdgm exercise {claim.id} FILE.py` looks at it.")
@@ -53,7 +52,7 @@ def example(claim, seed):
 
 
 def _derivation_task(what):
-    lines = [f"{n:3d}  {_mark(line)} {_plain(line.latex)}"
+    lines = [f"{n:3d}  {_mark(line)} {formulas.text(line.latex)}"
              for n, line in enumerate(what.steps(**what.case(0)), 1)]
     return (f"{what.title}\n\n" + "\n".join(lines) + "\n\nEach line claims to stand in its relation to the last right "
             "line above it. Some do not.\nWrite FILE.py with\n\n    wrong_lines = [...]\n\n"
@@ -62,13 +61,6 @@ def _derivation_task(what):
 
 def _mark(line):
     return {"": " ", "!=": "="}.get(line.relation, line.relation)
-
-
-def _plain(latex):
-    try:
-        return typeset.unicode(latex) if latex else ""
-    except ValueError:
-        return latex
 
 
 def _shape(value):

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as Tree
 from functools import lru_cache
 
 SPELLED = ((r"\arg", r"\operatorname{arg}"), (r"\iff", r"\Longleftrightarrow"), (r"\implies", r"\Longrightarrow"))
+SIGNS = {"": "", "=": "=", "<=": "≤", ">=": "≥", "->": "→", "!=": "≠"}        # how a relation is written
 LEAK = re.compile(r"\\[A-Za-z]+|[_^]\{|\$")
 SUPERSCRIPTS = dict(zip("0123456789+-=()nijkTx*′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵏᵀˣ*′", strict=True))
 SUBSCRIPTS = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
@@ -96,8 +97,16 @@ def unicode(latex):
     >>> unicode(r"\nabla_\theta \log \tfrac1K \sum_k w_k")
     '∇_θ log 1/K ∑ₖ wₖ'
     """
-    text = re.sub(r"\s+", " ", _plain(tree(latex))).strip()
-    return re.sub(r"(^|[(\[{,=] ?)([−+]) ", r"\1\2", re.sub(r" ([)\]},;])", r"\1", text))
+    flat = re.sub(r"\s+", " ", _plain(tree(latex))).strip()
+    return re.sub(r"(^|[(\[{,=] ?)([−+]) ", r"\1\2", re.sub(r" ([)\]},;])", r"\1", flat))
+
+
+def text(latex):
+    """A formula for the terminal: in Unicode, or as TeX where latex2mathml is missing or cannot read it."""
+    try:
+        return unicode(latex)
+    except ValueError:
+        return latex
 
 
 def _plain(element):

@@ -7,7 +7,6 @@ from refdgm.formulas import mathml, unicode
 SECTIONS = (("index.html", "Start"), ("derivations.html", "Derivations"), ("methods.html", "Methods"),
             ("table1.html", "Table 1"), ("errata.html", "Errata"), ("notation.html", "Notation"))
 INLINE = re.compile(r"\$([^$]+)\$|`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
-RELATIONS = {"": "", "=": "=", "<=": "≤", ">=": "≥", "->": "→", "!=": "≠"}
 
 
 def page(title, body, here="", up="", head=""):

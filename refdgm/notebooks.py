@@ -11,7 +11,8 @@ import textwrap
 
 from refdgm import derivation as derivations
 from refdgm import line_code
-from refdgm.markup import RELATIONS
+from refdgm.derivation import TEX
+from refdgm.derivation_files import title_and_prose
 
 SHOW = '''\
 from refdgm.derivation import residual
@@ -34,7 +35,8 @@ def notebook(found):
     """The notebook (nbformat 4.5) of the derivations of one file, as JSON text; the same for the same file."""
     cells = [part for d in found for part in cells_of(d)]
     module = sys.modules[found[0].steps.__module__]
-    cells = [("markdown", _prose(module)), ("code", f"{setting(module)}\n\n{SHOW}"), *cells]
+    title, rest = title_and_prose(found[0])
+    cells = [("markdown", f"# {title}\n\n{rest}"), ("code", f"{setting(module)}\n\n{SHOW}"), *cells]
     whole = {"cells": [_cell(n, *cell) for n, cell in enumerate(cells)], "nbformat": 4, "nbformat_minor": 5,
              "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
                           "language_info": {"name": "python"}}}
@@ -44,11 +46,6 @@ def notebook(found):
 def _cell(n, kind, source):
     cell = {"cell_type": kind, "id": f"cell-{n}", "metadata": {}, "source": source.splitlines(keepends=True)}
     return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell
-
-
-def _prose(module):
-    first, _, rest = inspect.cleandoc(module.__doc__).partition("\n\n")
-    return f"# {' '.join(first.split()).rstrip('.')}\n\n{rest}"
 
 
 def setting(module):
@@ -99,13 +96,9 @@ def _case_name(derivation):
 
 
 def _line_text(line):
-    tex = f"$${RELATIONS[line.relation] and _tex(line.relation)} {line.latex}$$"
+    tex = f"$${TEX[line.relation]} {line.latex}$$"
     why = ("A mistake: " * (line.relation == "!=") + line.because).strip()
     return "\n\n".join(filter(None, [tex, why + (f" ({line.claim})" if line.claim else "")]))
-
-
-def _tex(relation):
-    return {"=": "=", "<=": r"\le", ">=": r"\ge", "->": r"\to", "!=": r"\ne"}[relation]
 
 
 def shown(source):

@@ -3,10 +3,10 @@ import shutil
 import textwrap
 
 from refdgm import ledger
+from refdgm.formulas import SIGNS
 
 MARK = {"confirmed": "ok", "contradicted": "FAIL", "error": "ERROR", "definitional": "def", "unverifiable": "-",
         "editorial": "ed"}
-RELATION = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→"}
 
 
 def number(x):
@@ -31,7 +31,7 @@ def verdict_line(task, record):
     elif record["check"] is None:
         line = f"{mark:5s} {record['id']:38s} {record['verdict']:13s} {record['status']}"
     else:
-        held = f"{number(record['measured'])} {RELATION[record['relation']]} {number(record['allowed'])}"
+        held = f"{number(record['measured'])} {SIGNS[record['relation']]} {number(record['allowed'])}"
         wrong = [m for m in record["mistakes"] if m["rejected"]]
         printed = record["printed"]
         said = f"; as printed {number(printed['measured'])}" if printed else ""
@@ -68,7 +68,7 @@ def claim_text(entry, record, used_in=()):
     rows = [("printed", entry.printed), ("assumes", entry.condition), ("verdict", entry.verdict),
             ("correct", entry.corrected), ("because", entry.why)]
     if record["check"] is not None:
-        held = f"{number(record['measured'])} {RELATION[record['relation']]} {number(record['allowed'])}"
+        held = f"{number(record['measured'])} {SIGNS[record['relation']]} {number(record['allowed'])}"
         rows.append(("measured", f"{held}   {record['check']} by {record['method']}, {record['status']}; "
                                  f"worst instance: seed {record['seed']}"))
     else:
@@ -94,7 +94,7 @@ def claim_text(entry, record, used_in=()):
 def attack_text(id, attack, expected, instance):
     """`refdgm falsify`: what the attack on one form found (`instance` as text), and how hard it tried."""
     tried = f"{attack.starts} starts, {attack.evaluations} evaluations, {attack.seconds:.1f} s"
-    held = f"{number(attack.measured)} {RELATION[attack.relation]} {number(attack.allowed)}"
+    held = f"{number(attack.measured)} {SIGNS[attack.relation]} {number(attack.allowed)}"
     if not attack.found:
         said = "no counter-example" + (", though one is expected" if expected else "")
         return f"{id}, {attack.form}: {said} ({tried}); worst {held}"
@@ -112,7 +112,7 @@ def derivation_text(derivation, record):
     for line in record["lines"]:
         mark = " " if line["ok"] else "!"
         residual = "" if line["relation"] == "" else number(line["measured"])
-        relation = RELATION.get(line["relation"], line["relation"])
+        relation = SIGNS[line["relation"]]
         out.append(f"{mark}{relation:2s} {line['latex']}")
         why = "; ".join(t for t in ("a mistake: " * (line["relation"] == "!=") + line["because"], line["claim"]) if t)
         if residual or why:
@@ -174,7 +174,7 @@ def errata_markdown(errata):
 def _numbers(e):
     if e["measured"] is None:
         return "an editorial slip, which no number can show" if e["method"] == "editorial" else "not by a number"
-    held = f"{number(e['measured'])} {RELATION[e['relation']]} {number(e['allowed'])}"
+    held = f"{number(e['measured'])} {SIGNS[e['relation']]} {number(e['allowed'])}"
     wrong = "without its condition" if e["verdict"] == "holds-if" else "as printed"
     return f"{held} {e['status']}; {wrong} {number(e['printed_measured'])}"
 

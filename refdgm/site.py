@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import refdgm
-from refdgm import ledger, notebooks, verification
+from refdgm import derivation_files, ledger, notebooks, verification
 from refdgm import validation as valid
 from refdgm.pages import derivation_pages, figures, indexes, ledger_pages
 
@@ -59,7 +59,7 @@ def compute(seeds, jobs, progress):
 def write(folder, records, progress):
     """Write every page, figures first -> (name, text) of each."""
     drawn = figures.write_all(folder / "figures", progress)
-    entries, modules = ledger.entries(), derivation_pages.by_module()
+    entries, modules = ledger.entries(), derivation_files.by_file()
     methods = ledger_pages.modules()
 
     def pages():

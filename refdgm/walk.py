@@ -84,20 +84,12 @@ def line_text(derivation, page, place):
     model = f"seed {place.seed}" + (f", {_sizes_text(derivation, place)}" if place.larger else "")
     why = "; ".join(filter(None, ["a mistake: " * (line.relation == "!=") + line.because, line.claim]))
     said = "" if not line.relation else f"{_measured_text(line, residual)}   "
-    out = [f"{place.at + 1:2d}/{len(page)}  {markup.RELATIONS[line.relation]:1s} {formula(line.latex)}",
+    out = [f"{place.at + 1:2d}/{len(page)}  {formulas.SIGNS[line.relation]:1s} {formulas.text(line.latex)}",
            f"        {said}[{model}]" + (f"\n        {why}" if why else "")]
     if place.code:
         source = line_code.dedented(line_code.codes(derivation)[place.at])
         out.append("\n".join("        | " + row for row in source.split("\n")))
     return "\n".join(out)
-
-
-def formula(latex):
-    """The formula in Unicode; as TeX where latex2mathml is not installed."""
-    try:
-        return formulas.unicode(latex)
-    except ValueError:
-        return latex
 
 
 def _measured_text(line, residual):

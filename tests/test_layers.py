@@ -12,7 +12,7 @@ LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validatio
           ("launch",), ("cuda",), ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
-          ("verification", "falsification", "crosscheck"),
+          ("verification", "falsification", "crosscheck", "derivation_files"),
           ("report", "crosscheck_report", "doctor", "bench_process", "gpu_clock", "pages", "notebooks", "course"),
           ("benchmark",),
           ("site", "walk", "exercise", "bench_cases", "vectors", "testing"), ("commands", "pytest_plugin"),

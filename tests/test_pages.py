@@ -13,7 +13,7 @@ pytest.importorskip("pygments")
 
 from refdgm import course, exercise, formulas, ledger, line_code, markup, notebooks, site, walk
 from refdgm.derivation import Line, run
-from refdgm.pages import derivation_pages
+from refdgm import derivation_files
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 LOCK = Path(__file__).with_name("formula_lock.json")
@@ -184,7 +184,7 @@ def test_code_stands_beside_its_line():
 
 # ---- notebooks and the course ------------------------------------------------------------
 
-BY_FILE = derivation_pages.by_module()
+BY_FILE = derivation_files.by_file()
 
 
 @pytest.mark.parametrize("file", BY_FILE)
@@ -240,7 +240,7 @@ def test_every_exercise_of_the_course_is_solved_and_every_mistake_of_it_named():
             for name, wrong in claim.mistakes.items():
                 right, said = exercise.judged(claim, wrong)
                 assert not right and "known mistake" in said, (id, name)
-        for derivation in course.derivations_of(lecture["find"]):
+        for derivation in BY_FILE[lecture["find"]]:
             wrong = [n for n, line in enumerate(derivation.steps(**derivation.case(0)), 1) if line.relation == "!="]
             assert exercise.lines_found(derivation, wrong)[0]
 

@@ -1,28 +1,8 @@
 """A page for each file of derivations: prose, then every line as mathematics beside its code and its number."""
-import inspect
-import sys
-from itertools import groupby
-
 from refdgm import ledger, line_code
-from refdgm.markup import RELATIONS, code, escape, formula, inline, number, page, prose
-
-
-def module_of(derivation):
-    """The file of a derivation, by its name: "iwae_is_rws"."""
-    return derivation.steps.__module__.rsplit(".", 1)[-1]
-
-
-def by_module():
-    """{file: [Derivation, ...]} in the order of the files, and of the lines in each."""
-    found = sorted(ledger.derivations().values(), key=lambda d: (module_of(d), d.steps.__code__.co_firstlineno))
-    return {name: list(group) for name, group in groupby(found, module_of)}
-
-
-def title_and_prose(derivation):
-    """The first line of the file's docstring, and the rest."""
-    text = inspect.cleandoc(sys.modules[derivation.steps.__module__].__doc__ or "")
-    first, _, rest = text.partition("\n\n")
-    return " ".join(first.split()).rstrip("."), rest
+from refdgm.derivation_files import title_and_prose
+from refdgm.formulas import SIGNS
+from refdgm.markup import code, escape, formula, inline, number, page, prose
 
 
 def derivation_page(module, derivations, records, figures):
@@ -59,7 +39,7 @@ def row(line, source):
     place = (f' <a class="claim" href="../documents/{claim.split(".")[0]}.html#{claim}">{escape(claim)}</a>' if known
              else f" {escape(claim)}" if claim else "")
     return (f'<li class="{"wrong" if wrong else "right"}"><div class="maths"><span class="relation">'
-            f'{RELATIONS[line["relation"]]}</span>{formula(line["latex"], display=True)}'
+            f'{SIGNS[line["relation"]]}</span>{formula(line["latex"], display=True)}'
             f'<p class="why">{"A mistake: " if wrong else ""}{inline(line["because"])}{place}</p>'
             f'<p class="measured">{measured(line)}</p></div>{code(line_code.dedented(source))}</li>')
 

@@ -2,9 +2,8 @@
 import inspect
 
 from refdgm import ledger, verification
+from refdgm.formulas import SIGNS
 from refdgm.markup import code, definitions, escape, formula, inline, number, page, prose, verdict
-
-RELATION = {"<=": "≤", ">=": "≥"}
 
 
 def document_page(document, entries, records):
@@ -51,7 +50,7 @@ def maths_or_words(text):
 def measured(record):
     if record["check"] is None:
         return escape(f"not by a number: {record['status']}")
-    return (f"{number(record['measured'])} {RELATION[record['relation']]} {number(record['allowed'])}, "
+    return (f"{number(record['measured'])} {SIGNS[record['relation']]} {number(record['allowed'])}, "
             f"{escape(record['check'])} by {escape(record['method'])}: {escape(record['status'])}")
 
 
