@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from autograd.misc import flatten
 
-from refdgm.checking import IDENTITY, ROUNDING, STRICT, distance, enough
+from refdgm.checking import IDENTITY, ROUNDING, STRICT, distance, enough, instance
 
 
+OTHER_LINES = "derivation {} must yield the same lines, and at least one, on every instance."
 TEX = {"": "", "=": "=", "<=": r"\le", ">=": r"\ge", "->": r"\to", "!=": r"\ne"}
 
 
@@ -71,11 +72,15 @@ def _reason(line):
 
 
 class Finding(NamedTuple):
-    """A line and what was measured over all instances; `ok` is false where the line breaks, at `seed`."""
+    """A line and the worst that was measured over all instances, at `seed`; `ok` is false where the line breaks."""
     line: Line
-    ok: bool
     measured: float
     seed: int
+    strict: bool            # whether an inequality is one on some instance
+
+    @property
+    def ok(self):
+        return stands(self.line.relation, self.measured, self.line.allowed, self.strict)
 
 
 def derivation(case, name=None):
@@ -133,6 +138,11 @@ def residual(previous, line):
     return distance(line.value, previous.value, line.scale)
 
 
+def stands(relation, measured, allowed, strict):
+    """Whether a line of which this was measured over all instances holds; for a mistake, whether it shows."""
+    return measured > allowed if relation == "!=" else strict and measured <= allowed
+
+
 def run(steps, case):
     """Yield (line, residual) down the page. A mistake, or an approaching sequence, is compared and not built upon."""
     last = None
@@ -149,22 +159,15 @@ def examine(what, seeds=range(4)):
     """
     pages = {}
     for seed in enough(seeds):
-        try:
+        with instance(seed):
             pages[seed] = what(seed)
-        except Exception as error:
-            error.add_note(f"shown by --seed {seed} --instances 1")
-            raise
     shapes = {tuple(line.latex for line, _ in page) for page in pages.values()}
     if len(shapes) != 1 or not next(iter(shapes)):
-        raise ValueError(f"derivation {what.name} must yield the same lines, and at least one, on every instance.")
+        raise ValueError(OTHER_LINES.format(what.name))
     findings = []
     for i, (line, _) in enumerate(pages[seeds[0]]):
         by_seed = {seed: np.nan_to_num(page[i][1], nan=np.inf, posinf=np.inf) for seed, page in pages.items()}
         worst = max(by_seed if line.relation == "!=" else seeds, key=by_seed.get)
-        if line.relation == "!=":
-            ok = by_seed[worst] > line.allowed
-        else:
-            vacuous = line.relation in ("<=", ">=") and not min(by_seed.values()) < -STRICT
-            ok = by_seed[worst] <= line.allowed and not vacuous
-        findings.append(Finding(line, bool(ok), float(by_seed[worst]), worst))
+        strict = line.relation not in ("<=", ">=") or min(by_seed.values()) < -STRICT
+        findings.append(Finding(line, float(by_seed[worst]), worst, bool(strict)))
     return findings
