@@ -43,6 +43,11 @@ def from_bits(x):
     return x.view(np.float64 if x.dtype == np.int64 else np.float32)
 
 
+def to(x, real):
+    """x, one number or many, as numbers of the type `real`."""
+    return x.astype(real, copy=False)
+
+
 def clamp(x, least, most):
     """x within bounds; NaN stays NaN."""
     return np.minimum(np.maximum(x, least), most)
@@ -86,13 +91,13 @@ def elementary(real):
             even = even * z + term
         for term in exp_odd[1:]:
             odd = odd * z + term
-        return (one + (r + z * (even + odd * r))) * from_bits(integer((bits_of(t) + bias) << width))
+        return (one + (r + z * (even + odd * r))) * from_bits(to((bits_of(t) + bias) << width, integer))
 
     def log(x):
         bits = bits_of(x)
-        scale = integer(integer(bits - root_half) & exponent)       # n in place of an exponent: x = 2^n (1 + f)
-        n = from_bits(integer((scale >> width) + rounder_bits)) - rounder
-        f = from_bits(integer(bits - scale)) - one
+        scale = to(to(bits - root_half, integer) & exponent, integer)    # n in place of an exponent: x = 2^n (1 + f)
+        n = from_bits(to((scale >> width) + rounder_bits, integer)) - rounder
+        f = from_bits(to(bits - scale, integer)) - one
         s = f / (two + f)
         z = s * s
         p = log_terms[0]
@@ -112,10 +117,10 @@ def elementary(real):
             c = c * z + term
         s = s * t
         q = bits_of(turns)                                          # its lowest two bits number the quarter turn
-        swap = real(integer(q & bit0))                              # 0 or 1: products with it are exact
+        swap = to(to(q & bit0, integer), real)                      # 0 or 1: products with it are exact
         keep = one - swap
-        return ((s * keep + c * swap) * (one - real(integer(q & bit1))),
-                (c * keep + s * swap) * (one - real(integer((q + bit0) & bit1))))
+        return ((s * keep + c * swap) * (one - to(to(q & bit1, integer), real)),
+                (c * keep + s * swap) * (one - to(to((q + bit0) & bit1, integer), real)))
 
     def box_muller(u, v):
         radius = np.sqrt(np.maximum(zero, -two * log(u)))           # log(u) may round to a positive number near u = 1
@@ -129,7 +134,7 @@ def elementary(real):
         e = tanh_terms[0]
         for term in tanh_terms[1:]:
             e = fma(e, r, term)
-        return one - two / fma(e, from_bits(integer((bits_of(t) + bias) << width)), one)
+        return one - two / fma(e, from_bits(to((bits_of(t) + bias) << width, integer)), one)
 
     return Elementary(exp, log, sincos, box_muller, tanh)
 
@@ -191,7 +196,7 @@ def fma(a, b, c):
     |a| and |b| must be below 1e300, and a b must not be so small that its last digits are lost.
     """
     if c.dtype == np.float32:
-        return _add_to_odd(np.float64(a) * np.float64(b), np.float64(c)).astype(np.float32)
+        return to(_add_to_odd(to(a, np.float64) * to(b, np.float64), to(c, np.float64)), np.float32)
     product, low = _two_product(a, b)
     middle, lowest = _two_sum(c, low)
     high, middle = _two_sum(product, middle)

@@ -92,6 +92,7 @@ def _fma(typing, a, b, c):
     return c(c, c, c), build
 
 
+shared(elementary.to, instead=lambda x, real: real(x))
 shared(elementary.clamp, instead=_clamp)
 shared(elementary.fma, instead=lambda a, b, c: _fma(a, b, c))
 for _i, _name in enumerate(elementary.Elementary._fields):

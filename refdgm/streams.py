@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refdgm import validation as valid
-from refdgm.elementary import box_muller, exp
+from refdgm.elementary import box_muller, exp, to
 
 WORD = 2**32
 LOW, HALF = np.uint64(WORD - 1), np.uint64(32)
@@ -60,30 +60,31 @@ def philox(c0, c1, c2, c3, k0, k1):
     >>> [hex(w[0]) for w in philox(zero, zero, zero, zero, zero, zero)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
-    c0, c1, c2, c3, k0, k1 = (np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3), np.uint64(k0), np.uint64(k1))
+    c0, c1, c2, c3 = to(c0, np.uint64), to(c1, np.uint64), to(c2, np.uint64), to(c3, np.uint64)
+    k0, k1 = to(k0, np.uint64), to(k1, np.uint64)
     for _ in range(10):                 # in 64 bits, of which the lower 32 count: a processor multiplies so
         p0 = (c0 & LOW) * np.uint64(0xD2511F53)
         p1 = (c2 & LOW) * np.uint64(0xCD9E8D57)
         c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1, (p0 >> HALF) ^ c3 ^ k1, p0
         k0 = k0 + np.uint64(0x9E3779B9)                             # Weyl sequences
         k1 = k1 + np.uint64(0xBB67AE85)
-    return np.uint32(c0 & LOW), np.uint32(c1 & LOW), np.uint32(c2 & LOW), np.uint32(c3 & LOW)
+    return to(c0 & LOW, np.uint32), to(c1 & LOW, np.uint32), to(c2 & LOW, np.uint32), to(c3 & LOW, np.uint32)
 
 
 def uniform64(w, like=None):
     """A word as a number in (0, 1), float64."""
-    return (np.float64(w) + np.float64(0.5)) * np.float64(2.0**-32)
+    return (to(w, np.float64) + np.float64(0.5)) * np.float64(2.0**-32)
 
 
 def uniform32(w, like=None):
     """A word as a number in (0, 1), float32: its upper 23 bits, so that every value is exact."""
-    return (np.float32(w >> np.uint32(9)) + np.float32(0.5)) * np.float32(2.0**-23)
+    return (to(w >> np.uint32(9), np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
 def long_uniform(high, low):
     """Two words as a number in (0, 1), float64, of 52 bits and a half."""
-    return (np.float64(high) * np.float64(2.0**-32)
-            + (np.float64(low >> np.uint32(12)) + np.float64(0.5)) * np.float64(2.0**-52))
+    return (to(high, np.float64) * np.float64(2.0**-32)
+            + (to(low >> np.uint32(12), np.float64) + np.float64(0.5)) * np.float64(2.0**-52))
 
 
 def two_normals64(w0, w1, w2, w3, like=None):
@@ -93,7 +94,7 @@ def two_normals64(w0, w1, w2, w3, like=None):
 
 def two_normals32(w0, w1, w2, w3, like=None):
     """Two independent N(0, 1) from a block, float32: those of float64, rounded sooner."""
-    return box_muller(np.float32(w0) * np.float32(2.0**-32) + np.float32(2.0**-33), uniform32(w2))
+    return box_muller(to(w0, np.float32) * np.float32(2.0**-32) + np.float32(2.0**-33), uniform32(w2))
 
 
 def fires64(w, logit):
