@@ -126,7 +126,7 @@ def in_threads(kernel, blocked, arguments, threads=None, together=1):
     `together` of them are a block. Where arrays lie on a GPU, the kernel's twin in refdgm.cuda is called there instead.
     """
     if any(map(backend.on_device, (*blocked, *arguments))):
-        cuda.twin(kernel)(*blocked, *arguments)
+        cuda.run_twin(kernel, blocked, arguments)
         return
     rows = len(blocked[0])
     blocks = -(-rows // together)

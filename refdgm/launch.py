@@ -12,9 +12,10 @@ import numpy as np
 from refdgm import backend
 
 CUDA = Path(__file__).with_name("cuda")
-SHARED = tuple(f"{name}.cuh" for name in ("elementary", "stream", "layer"))
+SHARED = tuple(f"{name}.cuh" for name in ("elementary", "stream", "layer", "softplus"))
 TILE_ROWS, TILE_COLUMNS = 128, 64           # chains and units of a block of threads in layer.cuh
 THREADS = {np.float64: 256, np.float32: 128}
+SIDE, HEIGHT = 32, 8                        # chains of a block of SIDE x HEIGHT threads in softplus.cuh
 CHAINS = 128                                # threads of a block where each has a chain
 
 
@@ -26,35 +27,44 @@ def source(*families):
 def options(real):
     """How to compile for `real`, np.float64 or np.float32."""
     return ("--std=c++17", "--fmad=false", f"-DREAL={8 * np.dtype(real).itemsize}", f"-DTILE_ROWS={TILE_ROWS}",
-            f"-DTILE_COLUMNS={TILE_COLUMNS}", f"-DTHREADS={THREADS[real]}", f"-DCHAINS={CHAINS}")
+            f"-DTILE_COLUMNS={TILE_COLUMNS}", f"-DTHREADS={THREADS[real]}", f"-DSIDE={SIDE}", f"-DHEIGHT={HEIGHT}",
+            f"-DCHAINS={CHAINS}")
+
+
+@cache
+def _module(library, family, real):
+    return library.RawModule(code=source(family), options=options(real))
 
 
 @cache
 def _function(library, family, name, real):
-    return library.RawModule(code=source(family), options=options(real)).get_function(name)
+    return _module(library, family, real).get_function(name)
 
 
-def launch(family, name, real, blocks, threads, *arguments):
-    """Run the kernel `name` of a family on `blocks` blocks of `threads` threads.
+def launch(family, name, real, blocks, block, *arguments, draw=()):
+    """Run the kernel `name` of a family on `blocks` blocks of threads, each of the shape `block`.
 
-    real: the dtype that the sources call `real`. Arrays are passed as they are and must be contiguous, ints as C's int,
-    NumPy's numbers as their type.
+    real: the dtype that the sources call `real`. Arrays lie on the GPU and are contiguous; ints become C's int, NumPy's
+    numbers are passed as they are; draw = (step, number of the draw, the two words of the key), the last arguments,
+    become unsigned.
     """
-    library = backend.module_of(next(a for a in arguments if hasattr(a, "shape") and a.shape))
-    if blocks:
-        _function(library, family, name, np.dtype(real).type)((blocks,), (threads,), tuple(map(_argument, arguments)))
+    library = next(backend.module_of(a) for a in arguments if backend.on_device(a))
+    values = (*(np.int32(a) if isinstance(a, int) else a for a in arguments), *map(np.uint32, draw))
+    _function(library, family, name, np.dtype(real).type)((blocks,), block, values)
 
 
-def launch_layer(family, name, real, rows, columns, *arguments):
-    """Run a kernel built on layer.cuh for `rows` chains and `columns` units."""
-    launch(family, name, real, -(-rows // TILE_ROWS) * -(-columns // TILE_COLUMNS), THREADS[np.dtype(real).type],
-           *arguments)
+def launch_layer(family, name, x, w, start, *arguments, draw=()):
+    """Run a kernel built on layer.cuh: units given the layer beside them.  x (C, K), w (K, N), start (N,)"""
+    shape = len(x), *w.shape
+    blocks = -(-shape[0] // TILE_ROWS) * -(-shape[2] // TILE_COLUMNS)
+    launch(family, name, x.dtype, blocks, (THREADS[x.dtype.type],), x, w, start, *arguments, *shape, draw=draw)
 
 
-def launch_chains(family, name, real, chains, *arguments):
-    """Run a kernel with one thread for each chain."""
-    launch(family, name, real, -(-chains // CHAINS), CHAINS, *arguments)
+def launch_in_order(family, name, x, *arguments, draw=()):
+    """Run a kernel built on softplus.cuh for the chains of x (C, D), the first of its arguments."""
+    launch(family, name, x.dtype, -(-len(x) // SIDE), (SIDE, HEIGHT), x, *arguments, draw=draw)
 
 
-def _argument(value):
-    return np.int32(value) if isinstance(value, int) else value
+def launch_chains(family, name, real, chains, *arguments, draw=()):
+    """Run a kernel with one thread for each chain, their number the first of its arguments."""
+    launch(family, name, real, -(-chains // CHAINS), (CHAINS,), chains, *arguments, draw=draw)

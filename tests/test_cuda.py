@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from refdgm import backend, elementary, launch, streams
-from refdgm.models import rbm
-from refdgm.samplers import rbm_gibbs
+from refdgm.models import boltzmann, dbm, gaussian_rbm, rbm
+from refdgm.samplers import (
+    ais,
+    boltzmann_gibbs,
+    dbm_gibbs,
+    gaussian_rbm_gibbs,
+    ising_gibbs,
+    rbm_gibbs,
+    sbn_gibbs,
+)
 
 pytestmark = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason="no C++ compiler is found: c++, g++ or clang++")
 
@@ -121,3 +129,59 @@ def test_the_stream(real):
 def test_rbm(D, H, chains, real):
     theta = rbm.random_theta(np.random.default_rng(D), D, H, scale=0.3)
     equals_twin(rbm_gibbs, theta, rbm_gibbs.init(theta, chains, seed=2**40 + 7, first=11, real=real), 3)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("D, H", [(1, 1), (6, 3), (37, 22), (64, 128)])
+def test_gaussian_rbm(D, H, chains, real):
+    theta = gaussian_rbm.random_theta(np.random.default_rng(D), D, H)
+    equals_twin(gaussian_rbm_gibbs, theta, gaussian_rbm_gibbs.init(theta, chains, seed=5, real=real), 3)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("D, H, G", [(1, 1, 1), (5, 9, 6), (40, 30, 20)])
+def test_dbm(D, H, G, chains, real):
+    theta = dbm.random_theta(np.random.default_rng(D), D, H, G)
+    equals_twin(dbm_gibbs, theta, dbm_gibbs.init(theta, chains, seed=5, real=real), 3)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("scan", boltzmann_gibbs.SCANS)
+@pytest.mark.parametrize("n", [1, 7, 32, 37, 70])
+def test_boltzmann_machine(n, scan, chains, real):
+    theta = boltzmann.random_theta(np.random.default_rng(n), n)
+    start = boltzmann_gibbs.init(theta, chains, seed=5, real=real)
+    equals_twin(boltzmann_gibbs, theta, start, 3 if scan == "sequential" else 20, scan=scan)
+
+
+@pytest.mark.parametrize("R, C, number", [(2, 2, 1), (4, 8, 33), (6, 10, 5), (258, 4, 1)])
+def test_ising(R, C, number):
+    theta = {"beta": 0.4, "field": 0.1}
+    equals_twin(ising_gibbs, theta, ising_gibbs.init(theta, (R, C), number, seed=5), 20)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("D, H", [(1, 1), (5, 3), (70, 9), (129, 6)])
+def test_sbn(D, H, chains, real):
+    rng = np.random.default_rng(D)
+    theta = {"a": rng.normal(size=H), "W": rng.normal(size=(D, H)), "b": rng.normal(size=D)}
+    x = rng.integers(0, 2, (chains, D)).astype(real)
+    equals_twin(sbn_gibbs, theta, sbn_gibbs.init(theta, x, seed=5, real=real), 3)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("D, H", [(1, 1), (5, 3), (70, 9), (30, 129)])
+def test_ais(D, H, chains, real):
+    rng, betas = np.random.default_rng(D), np.linspace(0, 1, 6)
+    theta, base = rbm.random_theta(rng, D, H, scale=0.3), rng.normal(size=D)
+    expected = start = ais.init(theta, betas, chains, seed=5, base=base, real=real)
+    for _ in range(5):
+        expected = ais.step(theta, betas, expected, base)
+    with cuda_on_cpu.installed():
+        found = ais.run(*backend.to_device((theta, betas, start)), base=backend.to_device(base)).state
+        assert same(backend.to_host(found), expected)

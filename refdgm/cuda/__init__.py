@@ -11,7 +11,19 @@ nothing else need be told. tests/test_cuda.py holds it against the sampler's `st
 """
 import importlib
 
+from refdgm import backend
 
-def twin(kernel):
-    """The function that launches the twin of a compiled kernel on a GPU."""
-    return getattr(importlib.import_module(f"refdgm.cuda.{kernel.__module__.split('.')[-1]}"), kernel.__name__)
+
+def run_twin(kernel, blocked, arguments):
+    """What kernel(*blocked, *arguments) does, on a GPU. Kernels count on arrays without gaps: others are copied, and
+    what is written to the copy of one that the kernel works on goes back."""
+    twin = getattr(importlib.import_module(f"refdgm.cuda.{kernel.__module__.split('.')[-1]}"), kernel.__name__)
+    whole = [_without_gaps(a) for a in blocked]
+    twin(*whole, *map(_without_gaps, arguments))
+    for array, copy in zip(blocked, whole):
+        if copy is not array:
+            array[...] = copy
+
+
+def _without_gaps(a):
+    return a if not backend.on_device(a) or a.flags.c_contiguous else backend.module_of(a).ascontiguousarray(a)

@@ -104,10 +104,20 @@ __device__ inline void store_four(real* row, int column, int length, bool aligne
 }
 
 // The units that four logits switch on: one block of the stream.
-__device__ inline Four bits(const real* logits, int column, unsigned chain, Draw draw) {
+__device__ inline Four four_bits(const real* logits, int column, unsigned chain, Draw draw) {
     Words words = draw.block(column / 4, chain);
     Four on;
 #pragma unroll
     for (int i = 0; i < 4; ++i) on.v[i] = fires(words.w[i], logits[i]) ? 1 : 0;
     return on;
+}
+
+// out ~ Bern(sigmoid(start + x w)).  x (M, K), w (K, N), start (N,), chain (M,) -> out (M, N)
+template <bool FUSED>
+__device__ inline void bits_of_layer(const real* x, const real* w, const real* start, const unsigned* chain, real* out,
+                                     int M, int K, int N, Draw draw) {
+    const bool aligned = in_fours(out, N);
+    layer<FUSED>(x, w, start, M, K, N, [&](int row, int column, const real* logits) {
+        store_four(out + size_t(row) * N, column, N, aligned, four_bits(logits, column, chain[row], draw));
+    });
 }
