@@ -1,4 +1,4 @@
-"""Langevin chains, compiled: the same operations as the steps in refdgm.samplers, `lanes` chains at a time, in place.
+"""Langevin and Hamiltonian chains, compiled: the operations of the steps in refdgm.samplers, in place, many at a time.
 
 In every kernel x (C, n), chain (C, 1) uint32; `target` is a tuple of parameters whose form refdgm.kernels.targets
 knows, `rows` of scratch; `watched` is None where a finite score means a finite log p; the last three arguments are the
@@ -63,6 +63,30 @@ def select(old, new, mask):
 
 
 @numba.njit(nogil=True, error_model="numpy")
+def add(x, factor, y):
+    """x += factor y.  (n, lanes)"""
+    for i in range(len(x)):
+        row, other = x[i], y[i]
+        for lane in range(len(row)):
+            row[lane] = row[lane] + factor * other[lane]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def decide(value, new_value, ratio, taken, number, count, t, words, k0, k1):
+    """taken becomes 1 where log u < ratio, else 0; log p and the count go with it. Where the ratio is not finite, log p
+    becomes nan.  (lanes,); words (4, lanes) is scratch"""
+    zero, one, word = value.dtype.type(0), value.dtype.type(1), words[0]
+    draw_words(words, number, 0, t, ACCEPT, k0, k1)
+    for lane in range(len(taken)):
+        taken[lane] = one if log(uniform(word[lane], ratio[lane])) < ratio[lane] else zero
+    for lane in range(len(taken)):
+        old, new = value[lane], new_value[lane]
+        value[lane] = (new if taken[lane] > zero else old) + (ratio[lane] - ratio[lane])
+    for lane in range(len(taken)):
+        count[lane] += np.uint32(taken[lane])
+
+
+@numba.njit(nogil=True, error_model="numpy")
 def finish(here, doubt, x, first):
     """The chains go back to x; those in doubt become nan.  (n, lanes), (lanes,), (C, n)"""
     select(here[0], doubt, doubt)
@@ -100,10 +124,7 @@ def sghmc(x, r, chain, target, rows, lanes, watched, eps, keep, root, steps, ste
         load(r, first, momentum)
         doubt[:] = x.dtype.type(0)
         for t in range(step, step + steps):
-            for i in range(n):
-                row, p = here[i], momentum[i]
-                for lane in range(lanes):
-                    row[lane] = row[lane] + eps * p[lane]
+            add(here, eps, momentum)
             look(target, here, score, log_p, doubt, space, watched)
             draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
             for i in range(n):
@@ -116,12 +137,12 @@ def sghmc(x, r, chain, target, rows, lanes, watched, eps, keep, root, steps, ste
 
 def mala(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, root, eighth, steps, step, k0, k1):
     """ULA's step as a proposal; log_p (C, 1) and score (C, n) belong to x, accepted (C, 1) is a count."""
-    n, middle, zero, one = x.shape[1], x.dtype.type(0.5), x.dtype.type(0), x.dtype.type(1)
+    n, middle = x.shape[1], x.dtype.type(0.5)
     here, s_here = scratch(n, lanes, x), scratch(n, lanes, x)
     there, s_there = scratch(n, lanes, x), scratch(n, lanes, x)
     values, z, space = scratch(4, lanes, x), scratch(n + n % 2, lanes, x), scratch(rows, lanes, x)
     numbers, counts, words = scratch(1, lanes, chain), scratch(1, lanes, chain), scratch(4, lanes, chain)
-    value, new_value, ratio, taken, count, word = values[0], values[1], values[2], values[3], counts[0], words[0]
+    value, new_value, ratio, taken = values[0], values[1], values[2], values[3]
     for first in range(0, len(x), lanes):
         load(chain, first, numbers)
         load(x, first, here)
@@ -140,14 +161,50 @@ def mala(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, r
                 for lane in range(lanes):
                     ratio[lane] = ratio[lane] - (s_i[lane] + new_s_i[lane]) * (
                         middle * (y_i[lane] - x_i[lane]) + eighth * (new_s_i[lane] - s_i[lane]))
-            draw_words(words, numbers[0], 0, t, ACCEPT, k0, k1)
+            decide(value, new_value, ratio, taken, numbers[0], counts[0], t, words, k0, k1)
+            for i in range(n):
+                select(here[i], there[i], taken)
+                select(s_here[i], s_there[i], taken)
+        store(here, x, first)
+        store(values[:1], log_p, first)
+        store(s_here, score, first)
+        store(counts, accepted, first)
+
+
+def hmc(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, eps, L, steps, step, k0, k1):
+    """L leapfrog steps as a proposal; log_p (C, 1) and score (C, n) belong to x, accepted (C, 1) is a count."""
+    n, middle, zero = x.shape[1], x.dtype.type(0.5), x.dtype.type(0)
+    here, s_here, there = scratch(n, lanes, x), scratch(n, lanes, x), scratch(n, lanes, x)
+    s_there, r, new_r = scratch(n, lanes, x), scratch(n + n % 2, lanes, x), scratch(n, lanes, x)
+    values, space = scratch(5, lanes, x), scratch(rows, lanes, x)
+    numbers, counts, words = scratch(1, lanes, chain), scratch(1, lanes, chain), scratch(4, lanes, chain)
+    value, new_value, ratio, taken, doubt = values[0], values[1], values[2], values[3], values[4]
+    for first in range(0, len(x), lanes):
+        load(chain, first, numbers)
+        load(x, first, here)
+        load(log_p, first, values[:1])
+        load(score, first, s_here)
+        load(accepted, first, counts)
+        for t in range(step, step + steps):
+            draw_normals(r, numbers[0], t, NOISE, k0, k1, words)
+            copy(here, there)
+            copy(r[:n], new_r)
+            add(new_r, half, s_here)
+            doubt[:] = zero
+            for i in range(L):
+                add(there, eps, new_r)
+                if i < L - 1:
+                    look(target, there, s_there, new_value, doubt, space, watched)
+                    add(new_r, eps, s_there)
+            evaluate(target, there, s_there, new_value, space)
+            add(new_r, half, s_there)
             for lane in range(lanes):
-                taken[lane] = one if log(uniform(word[lane], ratio[lane])) < ratio[lane] else zero
-            for lane in range(lanes):                           # where the ratio is not finite, log p becomes nan
-                old, new = value[lane], new_value[lane]
-                value[lane] = (new if taken[lane] > zero else old) + (ratio[lane] - ratio[lane])
-            for lane in range(lanes):
-                count[lane] += np.uint32(taken[lane])
+                ratio[lane] = new_value[lane] - value[lane] + doubt[lane]
+            for i in range(n):
+                old, new = r[i], new_r[i]
+                for lane in range(lanes):
+                    ratio[lane] = ratio[lane] + middle * (old[lane] - new[lane]) * (old[lane] + new[lane])
+            decide(value, new_value, ratio, taken, numbers[0], counts[0], t, words, k0, k1)
             for i in range(n):
                 select(here[i], there[i], taken)
                 select(s_here[i], s_there[i], taken)
