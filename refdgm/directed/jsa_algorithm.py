@@ -9,12 +9,12 @@ reaches it all the same, because accept/reject mends the mismatch; variational l
 
 Shapes: X values of x, H components, n observations, C parallel chains: codes (C, n); log_B (X, H).
 
-The weight of the first component after 150 steps, and the maximum likelihood estimate:
+The weight of the first component after 250 steps, and the maximum likelihood estimate:
 
     >>> from refdgm.directed.jsa_algorithm import estimate, learn, learning_case
     >>> start, end = learn(**learning_case(0), chains=200)
     >>> round(float(end[0, 0]), 2), round(float(estimate(**learning_case(0))[0, 0]), 2)
-    (0.59, 0.58)
+    (0.26, 0.25)
 """
 from typing import NamedTuple
 
@@ -52,13 +52,13 @@ def ascend(logits, h, gamma):
     return logits + gamma * (np.bincount(h, minlength=len(logits)) / len(h) - softmax(logits))
 
 
-def learn(seed, theta, phi, log_B, observations, draw=draw, phi_sign=1.0, steps=150, chains=1000):
+def learn(seed, theta, phi, log_B, observations, draw=draw, phi_sign=1.0, steps=250, chains=1000):
     """p(h) and q(h) at the start and at the end of a run of Algorithm 4 (ou2018 Alg. 4).  -> two arrays (2, H)"""
     rng = np.random.default_rng(seed)
     codes = rng.choice(log_B.shape[1], p=softmax(theta["a"]), size=(chains, len(observations)))
     learner = Learner(theta["a"], phi["c"], codes)
     for t in range(steps):
-        gamma = 6 / (1 + t / 20) ** 0.6                     # sum gamma = inf, sum gamma^2 < inf
+        gamma = 6 / (1 + t / 20)                            # sum gamma = inf, sum gamma^2 < inf
         x, h, codes = draw(rng, learner, log_B, observations)
         learner = Learner(ascend(learner.a, h, gamma), ascend(learner.c, h, phi_sign * gamma), codes)
     return [np.array([softmax(theta["a"]), softmax(phi["c"])]), np.array([softmax(learner.a), softmax(learner.c)])]
@@ -91,8 +91,11 @@ def storage(n, layers):
 # ---- claims ---------------------------------------------------------------------------
 
 def learning_case(seed):
-    """Ten observations, two components, and a start of p(h) and of q(h) on the other side."""
-    c = random_case(seed, X=4, H=2, n=10)
+    """Ten observations, two components, and a start of p(h) and of q(h) on the other side.
+
+    Where the likelihood is flat the end is as far from its maximum as noise takes it: so it is not.
+    """
+    c = random_case(seed, X=4, H=2, n=10, least=1.25)
     weights = maximum_likelihood(c["log_B"], c["p_data"])
     other = np.array([-1.0, 1.0]) * np.sign(weights[0] - weights[1])
     return {"seed": seed, "theta": {"a": other}, "phi": {"c": 1.5 * other}, "log_B": c["log_B"],
@@ -132,7 +135,7 @@ def uncorrected_law(theta, phi, log_B):
 
 
 CLAIMS = [
-    Claim("ou2018.alg4", learn, converges_to(estimate, learning_case, rtol=0.15),     # standard error 0.02 to 0.03
+    Claim("ou2018.alg4", learn, converges_to(estimate, learning_case, rtol=0.15),     # standard error up to 0.02
           {"phi descends": lambda **case: learn(**case, phi_sign=-1.0),
            "every proposal accepted": with_draw(lambda log_w, x, h: np.full(len(x), -1e3)),
            "the weight is never updated": with_draw(lambda log_w, x, h: log_w[x, 0]),

@@ -65,14 +65,25 @@ def maximum_likelihood(log_B, p_data):
     return weights
 
 
-def random_case(seed, X=6, H=3, n=40):
-    """Components that differ, start parameters, and n observations that the mixture does not fit exactly."""
+def information(log_B, p_data, weights):
+    """What a datum says of the weights in the direction of which it says least: a curvature of -E log p(x).  -> ()"""
+    ratio, n = onp.exp(log_B) / (onp.exp(log_B) @ weights)[:, None], len(weights)
+    along = onp.linalg.svd(onp.ones((1, n)))[2][1:]                         # (n - 1, n), orthonormal, each of sum zero
+    return onp.linalg.eigvalsh(along @ (ratio.T @ (p_data[:, None] * ratio)) @ along.T)[0]
+
+
+def random_case(seed, X=6, H=3, n=40, least=0.0):
+    """Components that differ, start parameters, and n observations that the mixture does not fit exactly.
+
+    No weight of the maximum likelihood estimate is near zero, and there the information is at least `least`.
+    """
     rng = onp.random.default_rng([seed, X, H])
-    while True:                             # until no weight of the maximum likelihood estimate is near zero
+    while True:
         B = onp.stack([rng.dirichlet(own) for own in 1.0 + 4.0 * (onp.arange(X) % H == onp.arange(H)[:, None])], axis=1)
         counts = 1 + rng.multinomial(n - X, B @ rng.dirichlet(onp.full(H, 5.0)))
         try:
-            if onp.min(maximum_likelihood(onp.log(B), counts / n)) > 0.1:
+            best = maximum_likelihood(onp.log(B), counts / n)
+            if onp.min(best) > 0.1 and information(onp.log(B), counts / n, best) >= least:
                 return {"theta": {"a": rng.normal(size=H)}, "phi": {"c": rng.normal(size=H)},
                         "log_B": onp.log(B), "p_data": counts / n}
         except ArithmeticError:
