@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import xp
 from refdgm.elementary import box_muller, exp, to
 
 WORD = 2**32
@@ -44,7 +45,7 @@ def stream(seed, chains, first=0):
     valid.count("the first chain", first, 0)
     valid.require(first + chains <= WORD,
                   f"chains are numbered below 2**32, but the last would be {first + chains - 1}.")
-    return Stream(int(seed), np.arange(first, first + chains, dtype=np.uint32), 0)
+    return Stream(int(seed), xp.arange(first, first + chains, dtype=np.uint32), 0)
 
 
 def advance(s, steps=1):
@@ -134,7 +135,7 @@ def keys(seed):
 
 def blocks(s, n, draw):
     """The four words of the blocks 0..n-1 of every chain.  -> four arrays (C, n) of uint32"""
-    site, chain = np.arange(n, dtype=np.uint32)[None, :], s.chain[:, None]
+    site, chain = xp.arange(n, dtype=np.uint32)[None, :], s.chain[:, None]
     return np.broadcast_arrays(*philox(site, np.uint32(s.step), chain, np.uint32(draw), *keys(s.seed)))
 
 

@@ -18,6 +18,7 @@ TAKES_LISTS = UPLOADS | {"concatenate", "stack", "hstack", "vstack", "column_sta
                          "full", "indices", "broadcast_shapes", "broadcast_arrays", "unravel_index", "ix_", "einsum",
                          "ravel_multi_index", "select", "choose", "split", "promote_types", "result_type", "ndim",
                          "shape", "size", "iscomplexobj", "isscalar", "append"}
+OPTIONS_LACKED = {"where", "initial", "correction", "subok", "like", "device"}
 PLAIN = (tuple, list, int, str, bool, type, numpy.dtype, type(None))     # as cupy.shape, cupy.result_type give
 
 
@@ -77,9 +78,6 @@ class ndarray:
 
     def __bool__(self):
         return bool(self._a)
-
-    def __index__(self):
-        return self._a.__index__()
 
     def __float__(self):
         return float(self._a)
@@ -151,7 +149,7 @@ for _name in "iadd isub imul itruediv ifloordiv ipow iand ior ixor".split():
 
 def _method(name):
     def method(self, *arguments, **options):
-        return _wrapped(getattr(self._a, name)(*_inside(arguments), **_inside(options)))
+        return _wrapped(getattr(self._a, name)(*_inside(arguments), **_known(options)))
     return method
 
 
@@ -178,6 +176,13 @@ def _inside(x):
     return x
 
 
+def _known(options):
+    """What the options hold; those that CuPy does not have are refused."""
+    for name in OPTIONS_LACKED & options.keys():
+        raise TypeError(f"Wrong arguments {{{name!r}: {options[name]!r}}}")
+    return _inside(options)
+
+
 def _wrapped(result):
     if isinstance(result, numpy.ndarray):
         return ndarray(result)
@@ -194,11 +199,11 @@ def _through(function, arguments, options):
     name = function.__name__
     if name not in TAKES_LISTS and arguments and isinstance(arguments[0], (list, tuple)):
         raise TypeError(f"Unsupported type {type(arguments[0])}")
-    return _wrapped(function(*_inside(arguments), **_inside(options)))
+    return _wrapped(function(*_inside(arguments), **_known(options)))
 
 
 class _Ufunc:
-    """A function of arrays element by element, as an attribute of the module: callable, with `at`."""
+    """A function of arrays element by element, as an attribute of the module: callable, with `at` and `outer`."""
 
     def __init__(self, ufunc):
         self.ufunc, self.__name__ = ufunc, ufunc.__name__
@@ -208,6 +213,9 @@ class _Ufunc:
 
     def at(self, a, index, b=None):
         self.ufunc.at(a._a, _inside(index), *(() if b is None else (_inside(b),)))
+
+    def outer(self, a, b):
+        return _wrapped(self.ufunc.outer(_inside(a), _inside(b)))
 
 
 def _function(name, function):
@@ -235,13 +243,14 @@ def _fill(module, source, lacks):
             module[name] = _Ufunc(value)
         elif callable(value) and not isinstance(value, type):
             module[name] = _function(name, value)
-        elif not isinstance(value, types.ModuleType):
+        elif not isinstance(value, (types.ModuleType, type(numpy.r_), type(numpy.c_), type(numpy.mgrid))):
             module[name] = value
 
 
 cupy = types.ModuleType("cupy", __doc__)
 cupy.__version__, cupy.ndarray, cupy.is_available = "0 (a stand-in)", ndarray, lambda: True
 cupy.linalg = types.ModuleType("cupy.linalg")
+cupy.polynomial = types.ModuleType("cupy.polynomial")       # has neither Hermite's nor Legendre's
 cupy.asnumpy = lambda a: a.get() if isinstance(a, ndarray) else numpy.asarray(a)
 _fill(vars(cupy), numpy, LACKS | {"ndarray"})
 _fill(vars(cupy.linalg), numpy.linalg, LINALG_LACKS)

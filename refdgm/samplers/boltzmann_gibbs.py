@@ -58,7 +58,7 @@ def init(theta, number, seed=0, x=None, first=0, real=np.float64):
 def logit(J, b, x, i):
     """(J x + b)_i in the order that the docstring of this module states.  (C, n) -> (C,)"""
     start, stop = i - i % GROUP, i - i % GROUP + GROUP
-    order = np.r_[0:start, stop:len(b), start:min(stop, len(b))]
+    order = np.array([*range(start), *range(stop, len(b)), *range(start, min(stop, len(b)))])
     return dot_in_order(x[:, order], J[order, i:i + 1], b[i:i + 1])[:, 0]
 
 

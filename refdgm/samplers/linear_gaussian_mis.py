@@ -140,7 +140,7 @@ def _problem(theta, phi, x, number, real):
     constant = np.sum(np.log(np.diag(L))) - np.sum(np.log(np.diag(R))) - D / 2 * np.log(2 * np.pi)
     return Problem(dot_in_order(x, phi["V"].T, phi["c"]).astype(real), L.astype(real),
                    dot_in_order(x - theta["b"], whiten.T, np.zeros(D)).astype(real),
-                   -(whiten @ theta["W"]).astype(real), real(constant))
+                   -(whiten @ theta["W"]).astype(real), constant.astype(real))
 
 
 def _finite(log_w, s):

@@ -24,6 +24,7 @@ At eps = 1 the variance of 4,000 chains on N(0, 1) is that of the target; withou
 >>> round(float(state.x.var()), 2)
 1.0
 """
+import math
 from functools import reduce
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def init(target, x, seed=0, first=0, real=np.float64):
 def propose(x, score, eps, z):
     """y, driven by the noise z.  (C, n), (C, n), (), (C, n) -> (C, n)"""
     real = x.dtype.type
-    return x + real(eps / 2) * score + real(np.sqrt(eps)) * z
+    return x + real(eps / 2) * score + real(math.sqrt(eps)) * z
 
 
 def log_q(y, x, score, eps):
@@ -108,6 +109,6 @@ def run(target, state, eps, steps, threads=None, **options):
     real = state.x.dtype.type
 
     def constants(first, n):
-        return real(eps / 2), real(np.sqrt(eps)), real(eps / 8), n
+        return real(eps / 2), real(math.sqrt(eps)), real(eps / 8), n
 
     return langevin.run(langevin.mala, one, prepared(target, real), state, constants, steps, threads, **options)

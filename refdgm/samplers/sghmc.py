@@ -23,6 +23,7 @@ Short steps and friction 1 on N(0, 1), an exact gradient, B = 0: the variance of
 >>> round(float(state.x.var()), 2)
 0.98
 """
+import math
 from functools import reduce
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ def factors(eps, friction, noise, real):
     valid.require(eps > 0, f"eps must be positive, but is {eps}.")
     valid.require(0 <= noise <= friction, "the noise estimate must be between 0 and the friction, "
                                           f"but they are {noise} and {friction}.")
-    return real(1 - eps * friction), real(np.sqrt(2 * (friction - noise) * eps))
+    return real(1 - eps * friction), real(math.sqrt(2 * (friction - noise) * eps))
 
 
 def step(target, state, eps, friction, noise=0.0):

@@ -19,6 +19,7 @@ At eps = 1 the variance of 4,000 chains on N(0, 1) is near 4/3, as samplers.lang
 >>> round(float(state.x.var()), 2)
 1.33
 """
+import math
 from functools import reduce
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def step(target, state, eps):
     (x, s), real = state, state.x.dtype.type
     score = finite_log_p_and_score(target, x, s)[1]
     with np.errstate(over="ignore"):
-        x = x + real(eps / 2) * score + real(np.sqrt(eps)) * normals(s, x.shape[1], NOISE, real)
+        x = x + real(eps / 2) * score + real(math.sqrt(eps)) * normals(s, x.shape[1], NOISE, real)
     all_finite("x after a step", x, s)
     return State(x, advance(s))
 
@@ -74,6 +75,6 @@ def run(target, state, eps, steps, threads=None, **options):
     real = state.x.dtype.type
 
     def constants(first, n):
-        return np.full(n, real(eps / 2)), np.full(n, real(np.sqrt(eps)))
+        return np.full(n, real(eps / 2)), np.full(n, real(math.sqrt(eps)))
 
     return langevin.run(langevin.ula, one, prepared(target, real), state, constants, steps, threads, **options)
