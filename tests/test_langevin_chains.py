@@ -9,6 +9,7 @@ import pytest
 
 from refdgm.elementary import log
 from refdgm.models import mixture, targets
+from refdgm.models.logistic_regression import LogisticRegression, logistic_regression
 from refdgm.samplers import langevin, mala, replay_buffer, sghmc, sgld, ula
 from refdgm.streams import normals, stream, uniforms
 
@@ -251,7 +252,8 @@ def test_a_wrong_mala_leaves_the_target(step, right):
 
 # ---- SGLD, SGHMC -----------------------------------------------------------------------
 
-DATA = np.random.default_rng(8).normal(size=5)
+DATA_RNG = np.random.default_rng(8)
+DATA = DATA_RNG.normal(size=5)
 POSTERIOR = targets.Minibatch(lambda x: -anp.sum(x**2, axis=1) / 2,
                               lambda x, data: -(data - x[:, :1])**4 / 4 - data * x[:, 1:], DATA, 2)
 
@@ -269,10 +271,10 @@ def test_the_mean_over_all_minibatches_is_the_gradient(wrong, right):
 
 def test_minibatches_are_uniform_and_each_chains_own():
     s = stream(1, 20_000)
-    batch = POSTERIOR.draw(s, sgld.BATCH)
+    batch = targets.drawn_batch(POSTERIOR, s, sgld.BATCH)
     counts = np.bincount(batch[:, 0] * 5 + batch[:, 1], minlength=25)
     assert len(counts) == 25 and np.sum((counts - 800)**2 / 800) < 24 + SIGMAS * np.sqrt(48)
-    assert np.array_equal(batch[30:40], POSTERIOR.draw(s._replace(chain=s.chain[30:40]), sgld.BATCH))
+    assert np.array_equal(batch[30:40], targets.drawn_batch(POSTERIOR, s._replace(chain=s.chain[30:40]), sgld.BATCH))
 
 
 def test_sgld_steps():
@@ -286,6 +288,52 @@ def test_sgld_steps():
     first = sgld.step(POSTERIOR, start, sgld.polynomial(0.1, 5.0, 0.55)).x
     assert np.allclose(first, x + eps / 2 * score + np.sqrt(eps) * normals(start.stream, 2), rtol=0, atol=1e-14)
     assert run.stream.step == 4 and np.all(np.isfinite(run.x))
+
+
+LOGISTIC = logistic_regression(DATA_RNG.normal(size=(40, 2)), DATA_RNG.choice([-1, 1], 40), size=5, tau=0.5)
+
+
+def logistic_log_p(x):
+    """As a user would write it, for all data."""
+    return -0.25 * anp.sum(x**2, axis=1) - anp.sum(anp.log(1 + anp.exp(-x @ LOGISTIC.data.T)), axis=1)
+
+
+@pytest.mark.parametrize("wrong, right", [
+    (LOGISTIC, True), (LOGISTIC._replace(data=LOGISTIC.data[:39]), False), (LOGISTIC._replace(tau=np.ones(1)), False)])
+def test_the_logistic_minibatches_have_autograds_mean(wrong, right):
+    x = DATA_RNG.normal(size=(3, 2))
+    found = [targets.log_p_and_score(wrong, x, np.full((3, 5), i)) for i in range(len(wrong.data))]
+    for mean, truth in zip((np.mean(part, axis=0) for part in zip(*found)), targets.log_p_and_score(logistic_log_p, x)):
+        assert (np.max(np.abs(mean - truth)) < 1e-12) == right
+
+
+class ByItsForm(NamedTuple):
+    """The same posterior of a user who has written one function, for blocks of chains."""
+    data: np.ndarray
+    size: np.ndarray
+    tau: np.ndarray
+
+    minibatch = True
+    rows = 7
+
+
+targets.block_form(ByItsForm)(targets.FORMS[LogisticRegression])
+
+
+@pytest.mark.parametrize("sampler, target, arguments, real", [
+    (sgld, LOGISTIC, (lambda t: 0.1 / (1 + t),), np.float32), (sghmc, LOGISTIC, (0.1, 1.5, 0.3), np.float64),
+    (sgld, ByItsForm(*LOGISTIC), (lambda t: 0.1,), np.float64)])
+def test_compiled_minibatches_are_those_of_numpy(sampler, target, arguments, real):
+    settings = dict(zip(("schedule",) if sampler is sgld else ("eps", "friction", "noise"), arguments))
+    twin = start = sampler.init(target, np.random.default_rng(2).normal(size=(300, 2)), seed=5, real=real)
+    for _ in range(5):
+        twin = sampler.step(target, twin, **settings)
+    for threads in (1, 2):
+        assert same(sampler.run(target, start, **settings, steps=5, threads=threads).state, twin)
+    two = sampler.run(target, start, **settings, steps=2).state
+    alone = type(two)(*(a[270:283] for a in two[:-1]), two.stream._replace(chain=two.stream.chain[270:283]))
+    alone = sampler.run(target, alone, **settings, steps=3).state
+    assert all(np.array_equal(a, b[270:283]) for a, b in zip(alone[:-1], twin[:-1]))
 
 
 def sghmc_covariance(P, V, eps, C, B, move=sghmc.move):
@@ -413,7 +461,8 @@ class NoTarget(NamedTuple):
     (lambda: sghmc.run(MIXTURE, sghmc.init(MIXTURE, np.zeros((1, 2))), 0.1, 1.0, 3, noise=2.0), "between 0 and the f"),
     (lambda: sgld.polynomial(1.0, 1.0, 0.5), "gamma must be above 1/2"),
     (lambda: sgld.run(MIXTURE, sgld.init(MIXTURE, np.zeros((1, 2))), lambda t: -0.1, 3), "schedule must be positive"),
-    (lambda: POSTERIOR._replace(size=0).draw(stream(0, 1), 1), "size of the minibatch"),
+    (lambda: ula.init(LOGISTIC, np.zeros((1, 2))), "for SGLD and SGHMC"),
+    (lambda: targets.drawn_batch(POSTERIOR._replace(size=0), stream(0, 1), 1), "size of the minibatch"),
     (lambda: targets.gaussian_mixture([0.5, 0.6], np.zeros((2, 1)), 1.0), "weight must sum to one"),
     (lambda: targets.gaussian_mixture([1.0], np.zeros((1, 2)), 0.0), "variance must be positive"),
     (lambda: targets.gaussian(np.zeros(2), np.diag([1.0, -1.0])), "positive definite"),

@@ -17,7 +17,7 @@ from refdgm.jit import draw_normals, draw_words, load, scratch, store
 from refdgm.models.targets import evaluate
 from refdgm.streams import advance, keys, uniform
 
-NOISE, ACCEPT = 0, 1        # the draws of a step
+NOISE, ACCEPT, BATCH = 0, 1, 1      # the draws of a step
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -52,6 +52,24 @@ def _score_only(target, x, score, log_p, doubt, scratch, watched):
 @overload(look, strict=False)
 def _(target, x, score, log_p, doubt, scratch, watched):
     return _score_only if watched == types.none else look
+
+
+def draw_batch(target, scratch, number, t, k0, k1, words):
+    """Which data each chain sees, in the first rows of scratch; nothing to do for a target that is known exactly."""
+
+
+def _draw_batch(target, scratch, number, t, k0, k1, words):
+    size, data = int(target.size[0]), np.uint64(len(target.data))
+    for site in range(0, size, 4):
+        draw_words(words, number, site // 4, t, BATCH, k0, k1)
+        for i in range(min(4, size - site)):
+            row, word = scratch[site + i], words[i]
+            for lane in range(len(row)):
+                row[lane] = np.uint64(word[lane]) * data >> np.uint64(32)
+
+
+overload(draw_batch, strict=False)(lambda target, scratch, number, t, k0, k1, words: (
+    _draw_batch if getattr(target.instance_class, "minibatch", False) else draw_batch))
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -105,6 +123,7 @@ def ula(x, chain, target, rows, lanes, watched, half, root, step, k0, k1):
         load(x, first, here)
         doubt[:] = x.dtype.type(0)
         for t in range(len(half)):
+            draw_batch(target, space, numbers[0], step + t, k0, k1, words)
             look(target, here, score, log_p, doubt, space, watched)
             draw_normals(z, numbers[0], step + t, NOISE, k0, k1, words)
             move(here, score, z, half[t], root[t])
@@ -125,6 +144,7 @@ def sghmc(x, r, chain, target, rows, lanes, watched, eps, keep, root, steps, ste
         doubt[:] = x.dtype.type(0)
         for t in range(step, step + steps):
             add(here, eps, momentum)
+            draw_batch(target, space, numbers[0], t, k0, k1, words)
             look(target, here, score, log_p, doubt, space, watched)
             draw_normals(z, numbers[0], t, NOISE, k0, k1, words)
             for i in range(n):

@@ -15,13 +15,15 @@ of refdgm.elementary only, so that compiled or not it gives the same bits. Its c
 are all arrays of the type of x, or are x.dtype.type(2): in float32 a bare 2.0 would make a compiled product a float64.
 A target with `products = True` uses jit.dot_fused or its like, and has blocks of jit.lanes chains.
 
-Ready ones, each with its formula in NumPy here and its form in refdgm.kernels.targets, only the mixture's log p being
-normalised; and Minibatch, in autograd.numpy, which is known by estimates only (kingma2019 Eq. 1.12):
+Ready ones, with a form in refdgm.kernels.targets; and Minibatch, known by estimates only (kingma2019 Eq. 1.12):
 
     Gaussian            log p(x) = -(x - m)'P(x - m)/2                                              m (n,), P (n, n)
     GaussianMixture     log p(x) = log sum_k w_k N(x; mean_k, diag(variance_k))                     (K,), (K, n), (K, n)
     MLPEnergy           -log p(x) = E(x) = w3'tanh(w2'tanh(w1'x + b1) + b2) + tau |x|^2 / 2          tau > 0
     Minibatch           log p0(x) + (N/m) sum_(i in M) log p(datum_i | x)       M: m of the N data, drawn anew each time
+
+A class with `minibatch = True` is such a posterior, with fields data (N, ...) and size (1,): its form finds the numbers
+of the data that each chain has drawn in the first `size` rows of scratch (as models.logistic_regression).
 
 >>> import numpy as np
 >>> from refdgm.models.targets import gaussian, log_p_and_score
@@ -55,21 +57,25 @@ def evaluate(target, x, score, log_p, scratch):
     FORMS[type(target)](target, x, score, log_p, scratch)
 
 
-def log_p_and_score(target, x):
-    """log p(x) up to a constant, and its gradient.  (C, n) -> (C,), (C, n)
+def log_p_and_score(target, x, *batch):
+    """log p(x) up to a constant, and its gradient; `batch` is (C, size), or absent.  (C, n) -> (C,), (C, n)
 
     Raises ValueError if a function gives another shape, or a tuple of parameters has no formula.
     """
     with np.errstate(all="ignore"):             # what is not finite is named by the sampler
         if not isinstance(target, tuple):
             return _by_autograd(target, x)
+        if isinstance(target, Minibatch):
+            return target.estimate(x, *batch)
         target = cast(target, x.dtype)
         if hasattr(target, "log_p_and_score"):
-            return target.log_p_and_score(x)
+            return target.log_p_and_score(x, *batch)
         valid.require(type(target) in FORMS, f"a {type(target).__name__} is no target: it has neither a method "
                                              "log_p_and_score nor a registered block_form.")
         score, log_p = np.empty_like(x.T, order="C"), np.empty(len(x), x.dtype)
         scratch = np.empty((getattr(target, "rows", 0), len(x)), x.dtype)
+        for drawn in batch:
+            scratch[:drawn.shape[1]] = drawn.T
         evaluate(target, np.ascontiguousarray(x.T), score, log_p, scratch)
         return log_p, np.ascontiguousarray(score.T)
 
@@ -95,14 +101,20 @@ def finite_log_p_and_score(target, x, stream, draw=None):
 
     Raises ValueError naming a chain and the step where log p or its gradient is not finite.
     """
-    if isinstance(target, Minibatch):
-        with np.errstate(all="ignore"):
-            log_p, score = target.estimate(x, target.draw(stream, draw))
-    else:
-        log_p, score = log_p_and_score(target, x)
+    batch = (drawn_batch(target, stream, draw),) if getattr(target, "minibatch", False) else ()
+    log_p, score = log_p_and_score(target, x, *batch)
     all_finite("log p", log_p, stream)
     all_finite("the gradient of log p", score, stream)
     return log_p, score
+
+
+def drawn_batch(target, stream, draw):
+    """The minibatch of each chain.  -> integers (C, size), each below N"""
+    valid.require(draw is not None, "a target that is known by minibatches is for SGLD and SGHMC.")
+    size = int(np.asarray(target.size).item())
+    valid.count("the size of the minibatch", size)
+    word = words(stream, size, draw).astype(np.uint64)
+    return (word * np.uint64(len(target.data)) >> np.uint64(32)).astype(np.int64)
 
 
 def all_finite(what, values, stream):
@@ -185,11 +197,7 @@ class Minibatch(NamedTuple):
     data: np.ndarray            # (N, ...)
     size: int
 
-    def draw(self, stream, draw):
-        """The minibatch of each chain.  -> integers (C, size), each below N"""
-        valid.count("the size of the minibatch", self.size)
-        word = words(stream, self.size, draw).astype(np.uint64)
-        return (word * np.uint64(len(self.data)) >> np.uint64(32)).astype(np.int64)
+    minibatch = True
 
     def estimate(self, x, batch):
         """log p(x | data) up to a constant and its score, from the data `batch` (C, size) alone.  -> (C,), (C, n)"""
