@@ -12,7 +12,7 @@ import numpy as np
 from refdgm import backend
 
 CUDA = Path(__file__).with_name("cuda")
-SHARED = tuple(f"{name}.cuh" for name in ("elementary", "stream", "layer", "softplus"))
+SHARED = tuple(f"{name}.cuh" for name in ("elementary", "stream", "layer", "softplus", "targets"))
 TILE_ROWS, TILE_COLUMNS = 128, 64           # chains and units of a block of threads in layer.cuh
 THREADS = {np.float64: 256, np.float32: 128}
 SIDE, HEIGHT = 32, 8                        # chains of a block of SIDE x HEIGHT threads in softplus.cuh
@@ -24,33 +24,33 @@ def source(*families):
     return "\n".join((CUDA / name).read_text() for name in (*SHARED, *(f"{family}.cu" for family in families)))
 
 
-def options(real):
-    """How to compile for `real`, np.float64 or np.float32."""
+def options(real, **macros):
+    """How to compile for `real`, np.float64 or np.float32, with what a family leaves open: -Dname=value."""
     return ("--std=c++17", "--fmad=false", f"-DREAL={8 * np.dtype(real).itemsize}", f"-DTILE_ROWS={TILE_ROWS}",
             f"-DTILE_COLUMNS={TILE_COLUMNS}", f"-DTHREADS={THREADS[real]}", f"-DSIDE={SIDE}", f"-DHEIGHT={HEIGHT}",
-            f"-DCHAINS={CHAINS}")
+            f"-DCHAINS={CHAINS}", *(f"-D{name}={value}" for name, value in macros.items()))
 
 
 @cache
-def _module(library, family, real):
-    return library.RawModule(code=source(family), options=options(real))
+def _module(library, family, real, **macros):
+    return library.RawModule(code=source(family), options=options(real, **macros))
 
 
 @cache
-def _function(library, family, name, real):
-    return _module(library, family, real).get_function(name)
+def _function(library, family, name, real, **macros):
+    return _module(library, family, real, **macros).get_function(name)
 
 
-def launch(family, name, real, blocks, block, *arguments, draw=()):
+def launch(family, name, real, blocks, block, *arguments, draw=(), **macros):
     """Run the kernel `name` of a family on `blocks` blocks of threads, each of the shape `block`.
 
     real: the dtype that the sources call `real`. Arrays lie on the GPU and are contiguous; ints become C's int, NumPy's
     numbers are passed as they are; draw = (step, number of the draw, the two words of the key), the last arguments,
-    become unsigned.
+    become unsigned. For each set of macros the family is compiled once.
     """
     library = next(backend.module_of(a) for a in arguments if backend.on_device(a))
     values = (*(np.int32(a) if isinstance(a, int) else a for a in arguments), *map(np.uint32, draw))
-    _function(library, family, name, np.dtype(real).type)((blocks,), block, values)
+    _function(library, family, name, np.dtype(real).type, **macros)((blocks,), block, values)
 
 
 def launch_layer(family, name, x, w, start, *arguments, draw=()):
@@ -65,6 +65,6 @@ def launch_in_order(family, name, x, *arguments, draw=()):
     launch(family, name, x.dtype, -(-len(x) // SIDE), (SIDE, HEIGHT), x, *arguments, draw=draw)
 
 
-def launch_chains(family, name, real, chains, *arguments, draw=()):
+def launch_chains(family, name, real, chains, *arguments, draw=(), **macros):
     """Run a kernel with one thread for each chain, their number the first of its arguments."""
-    launch(family, name, real, -(-chains // CHAINS), (CHAINS,), chains, *arguments, draw=draw)
+    launch(family, name, real, -(-chains // CHAINS), (CHAINS,), chains, *arguments, draw=draw, **macros)

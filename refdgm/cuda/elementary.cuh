@@ -1,4 +1,4 @@
-// exp, log, sine and cosine of refdgm/elementary.py, operation by operation: the same bits as NumPy's.
+// exp, log, sine, cosine and tanh of refdgm/elementary.py, operation by operation: the same bits as NumPy's.
 // -DREAL=64 or 32 chooses the type. Never compile with --fmad=true: a product and its sum are rounded separately.
 
 #if REAL == 64
@@ -43,6 +43,19 @@ __device__ inline real horner(real z, real value, double next, More... more) {
     return horner(z, value * z + real(next), more...);
 }
 
+// 2^n, where t = n + ROUNDER
+__device__ inline real power_of_two(real t) {
+    integer scale = bits_of(t) + BIAS;
+    return from_bits(sizeof(real) == 8 ? integer((unsigned long long)scale << WIDTH) : integer((unsigned)scale << WIDTH));
+}
+
+// The same, a product and its sum rounded once.
+__device__ inline real horner_fused(real, real value) { return value; }
+template <class... More>
+__device__ inline real horner_fused(real z, real value, double next, More... more) {
+    return horner_fused(z, fma(value, z, real(next)), more...);
+}
+
 __device__ inline real exp(real x) {
     x = x < LEAST ? LEAST : x;
     x = MOST < x ? MOST : x;
@@ -55,9 +68,7 @@ __device__ inline real exp(real x) {
     real even = horner(z, real(1 / 720.), 1 / 24., 1 / 2.);
     real odd = horner(z, real(1 / 120.), 1 / 6.);
 #endif
-    integer scale = bits_of(t) + BIAS;
-    scale = sizeof(real) == 8 ? integer((unsigned long long)scale << WIDTH) : integer((unsigned)scale << WIDTH);
-    return (1 + (r + z * (even + odd * r))) * from_bits(scale);
+    return (1 + (r + z * (even + odd * r))) * power_of_two(t);
 }
 
 __device__ inline real log(real x) {
@@ -75,6 +86,19 @@ __device__ inline real log(real x) {
 #endif
     real h = real(0.5) * f * f;
     return n * LN2_HIGH - ((h - (s * (h + z * p) + n * LN2_LOW)) - f);
+}
+
+__device__ inline real tanh(real x) {
+    x = x < -20 ? -20 : x;
+    x = 20 < x ? 20 : x;
+    real t = fma(x, real(2 / LN2), ROUNDER), r = fma(t - ROUNDER, real(-LN2 / 2), x);
+#if REAL == 64
+    real e = horner_fused(r, 8192 / 6227020800., 4096 / 479001600., 2048 / 39916800., 1024 / 3628800., 512 / 362880.,
+                          256 / 40320., 128 / 5040., 64 / 720., 32 / 120., 16 / 24., 8 / 6., 2., 2., 1.);
+#else
+    real e = horner_fused(r, real(64 / 720.), 32 / 120., 16 / 24., 8 / 6., 2., 2., 1.);
+#endif
+    return 1 - 2 / fma(e, power_of_two(t), 1);
 }
 
 struct Pair { real first, second; };
