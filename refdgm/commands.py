@@ -86,7 +86,7 @@ def list_(arguments):
 
 
 def errata(arguments):
-    from refdgm import falsification, journal, ledger, report, verification
+    from refdgm import falsification, instances, journal, ledger, report, verification
     _known_document(arguments.document)
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     wrong = [e for e in ledger.entries().values()
@@ -99,7 +99,7 @@ def errata(arguments):
         claim = ledger.claims().get(entry.id)
         attacks = [falsification.attack(form, formula, check, starts=4, seed=arguments.seed, seconds=5.0)
                    for form, formula, check, expected in (falsification.forms(claim) if claim else ()) if expected]
-        shown = falsification.show(attacks[0].case, indent="") if attacks and attacks[0].found else ""
+        shown = instances.show(attacks[0].case, indent="") if attacks and attacks[0].found else ""
         found.append(report.erratum(entry, records[-1][1], shown))
     _progress()
     found.sort(key=lambda e: (list(ledger.documents()).index(e["id"].split(".")[0]),
@@ -113,7 +113,7 @@ def errata(arguments):
 
 
 def falsify(arguments):
-    from refdgm import falsification, report, verification
+    from refdgm import falsification, instances, report, verification
     fell_short, tasks = False, [t for t in verification.resolve(arguments.targets) if t.kind == "claim"]
     for n, task in enumerate(tasks):
         _progress(n, len(tasks), task.id)
@@ -125,7 +125,7 @@ def falsify(arguments):
         for form, formula, check, expected in falsification.forms(claim):
             attack = falsification.attack(form, formula, check, arguments.starts, arguments.seed)
             fell_short |= expected is not None and attack.found != expected
-            print(report.attack_text(task.id, attack, expected, falsification.show(attack.case)), flush=True)
+            print(report.attack_text(task.id, attack, expected, instances.show(attack.case)), flush=True)
     return 1 if fell_short else 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from autograd.misc import flatten
 
 from refdgm import derivation as derivations
-from refdgm import falsification, formulas, ledger
+from refdgm import formulas, instances, ledger
 from refdgm.checking import distance, structure
 
 SEEDS = range(4)
@@ -142,7 +142,7 @@ def diagnosis(claim, answer):
                 return f"It is {factor:g} times the right answer, always."
         if [structure(g) for g in given] != [structure(r) for r in right]:
             return f"It returns {_shape(given[0])}, where {_shape(right[0])} is due."
-    return f"On this model it gives {given[0]}, where {right[0]} is right:\n{falsification.show(cases[0])}"
+    return f"On this model it gives {given[0]}, where {right[0]} is right:\n{instances.show(cases[0])}"
 
 
 def _value(function, case):

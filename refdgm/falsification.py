@@ -3,10 +3,9 @@
 `refdgm falsify ID` attacks an inequality that holds, which must survive, and the printed form of a misprint or a false
 claim (or the cases without the condition of a holds-if), of which a counter-example must be found. The search starts
 from many random instances, of several sizes where the case takes sizes, and climbs the check's own number: along its
-gradient where the formula can be differentiated, by random steps that are kept when they help where it cannot. Bits
-stay bits, laws stay laws, positive numbers stay positive, and no number leaves [-LIMIT, LIMIT]: what fails only
-beyond that fails in rounding. Where a check states the condition of its claim (`checking.provided`), the search does
-not leave it.
+gradient where the formula can be differentiated, by random steps that are kept when they help where it cannot. No
+number grows beyond what refdgm.instances allows: what fails only there fails in rounding. Where a check states the
+condition of its claim (`checking.provided`), the search does not leave it.
 """
 import inspect
 import time
@@ -16,14 +15,11 @@ import numpy as np
 from autograd import grad
 
 from refdgm.checking import ROUNDING, distance
+from refdgm.instances import all_real, moved, nudged, rounded, same, with_zeros
 
-LIMIT = 4.0             # parameters are searched in [-LIMIT, LIMIT], positive ones in [1 / LIMIT**2, LIMIT**2]
-LEAST_MASS = 1e-3       # of a state, in a law that is searched
 CLIMB = 60              # steps of the search from each start
 ENOUGH_CLIMBING = 20    # steps after which a clear counter-example is large enough to be rounded
 CLEAR = 100.0           # a counter-example is clear when it misses by this many tolerances
-
-
 ASYMPTOTIC = ("limit", "convergence", "unbiasedness")   # true only in the end: an extreme instance just takes longer
 WITHOUT = "without its condition"
 INEQUALITIES = ("bound", "ordering", "difference", "invariance")    # what an extreme instance could break
@@ -124,7 +120,7 @@ def _slope(formula, check):
 def _climb(case, violation, slope, rng, clear, late):
     """Worsen an instance by gradient steps where there is a gradient, else (and after) by random ones."""
     value, step = violation(case), 0.3
-    free = {name: leaf for name, leaf in case.items() if _all_real(name, leaf)}
+    free = {name: leaf for name, leaf in case.items() if all_real(name, leaf)}
     for n in range(CLIMB):
         if value > clear and n >= ENOUGH_CLIMBING or late():
             break
@@ -132,12 +128,12 @@ def _climb(case, violation, slope, rng, clear, late):
             try:
                 with np.errstate(all="ignore"):
                     direction = slope({name: case[name] for name in free}, case)
-                trial = {**case, **{name: _moved(case[name], direction[name], step) for name in free}}
+                trial = {**case, **{name: moved(case[name], direction[name], step) for name in free}}
             except Exception:   # a formula written without autograd: random steps do
                 slope = None
                 continue
         else:
-            trial = _nudged(case, rng, step)
+            trial = nudged(case, rng, step)
         trial_value = violation(trial)
         if trial_value > value:
             case, value, step = trial, trial_value, min(1.0, 1.5 * step)
@@ -149,137 +145,11 @@ def _climb(case, violation, slope, rng, clear, late):
 def _shrink(case, still, late):
     """The same counter-example in rounder numbers: integers, halves, tenths or hundredths, and zeros where they do."""
     for unit in (1.0, 0.5, 0.1, 0.01):
-        if still(_rounded(case, unit)):
-            case = _rounded(case, unit)
+        if still(rounded(case, unit)):
+            case = rounded(case, unit)
             break
     simpler = True
     while simpler is not None and not late():       # each zero is built upon the last
-        simpler = next((c for c in _with_zeros(case) if not same(c, case) and still(c)), None)
+        simpler = next((c for c in with_zeros(case) if not same(c, case) and still(c)), None)
         case = simpler or case
     return case
-
-
-def same(a, b):
-    """Whether two cases have the same numbers."""
-    if isinstance(a, dict):
-        return all(same(a[name], b[name]) for name in a)
-    return a is b or isinstance(a, (np.ndarray, float, np.floating)) and np.array_equal(a, b)
-
-
-# ---- what may be changed in an instance -------------------------------------------------
-
-def _kind(name, leaf):
-    """real, positive, law (sums to one), log law (its exp sums to one, or to less), or fixed (bits, integers, ...)."""
-    if not (isinstance(leaf, (float, np.floating)) or isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"):
-        return "fixed"
-    a = np.asarray(leaf)
-    if a.size == 0 or np.all((a == 0) | (a == 1)):
-        return "fixed"
-    if a.ndim and a.shape[-1] > 1:
-        if np.all(a >= 0) and np.allclose(a.sum(-1), 1):
-            return "law"
-        if name.startswith("log") and np.all(a <= 0) and np.all(np.exp(a).sum(-1) < 1 + 1e-9):
-            return "log law"
-    return "positive" if np.all(a > 0) else "real"
-
-
-def _all_real(name, leaf):
-    if isinstance(leaf, dict):
-        return bool(leaf) and all(_all_real(key, part) for key, part in leaf.items())
-    return _kind(name, leaf) == "real"
-
-
-def _map(change, case):
-    """The case with every leaf changed: change(kind, leaf)."""
-    return {name: _map(change, leaf) if isinstance(leaf, dict) else change(_kind(name, leaf), leaf)
-            for name, leaf in case.items()}
-
-
-def _nudged(case, rng, step):
-    def nudge(kind, leaf):
-        if kind == "fixed":
-            return leaf
-        noise = _like(leaf, step * rng.normal(size=np.shape(leaf)))
-        if kind == "real":
-            return np.clip(leaf + noise, -LIMIT, LIMIT)
-        if kind == "positive":
-            return np.clip(leaf * np.exp(noise), LIMIT**-2, LIMIT**2)
-        return _on_law(kind, leaf, lambda p: np.maximum(p * np.exp(noise), LEAST_MASS))
-    return _map(nudge, case)
-
-
-def _like(leaf, change):
-    """A change that keeps a symmetric matrix symmetric."""
-    return change + change.T if np.ndim(leaf) == 2 and np.array_equal(leaf, leaf.T) else change
-
-
-def _on_law(kind, leaf, change):
-    """Change a law, or the law whose logarithm `leaf` is, and let it sum to what it summed to."""
-    p = np.exp(leaf) if kind == "log law" else leaf
-    changed = change(p)
-    changed = changed * p.sum(-1, keepdims=True) / changed.sum(-1, keepdims=True)
-    return np.log(changed) if kind == "log law" else changed
-
-
-def _moved(leaf, direction, step):
-    if isinstance(leaf, dict):
-        return {name: _moved(leaf[name], direction[name], step) for name in leaf}
-    direction = _like(leaf, direction)
-    length = np.max(np.abs(direction))
-    return np.clip(leaf + step * direction / (length if length > 0 else 1.0), -LIMIT, LIMIT)
-
-
-def _rounded(case, unit):
-    def round_to(kind, leaf):
-        if kind == "real":
-            return np.round(np.round(np.asarray(leaf) / unit) * unit, 2) + 0.0
-        if kind == "positive":
-            return np.round(np.maximum(1, np.round(np.asarray(leaf) / unit)) * unit, 2)
-        if kind == "law" or kind == "log law":
-            p, fine = (np.exp(leaf) if kind == "log law" else leaf), min(unit, 0.1)
-            parts = np.maximum(1, np.round(p / fine))
-            if kind == "law" or np.allclose(p.sum(-1), 1):      # the largest part takes up what rounding left over
-                left = np.round(1 / fine) - parts.sum(-1)
-                np.put_along_axis(parts, parts.argmax(-1)[..., None], (parts.max(-1) + left)[..., None], -1)
-            p = np.round(parts * fine, 2)
-            return np.log(p) if kind == "log law" and np.all(p > 0) else p if kind == "law" else leaf
-        return leaf
-    return _map(round_to, case)
-
-
-def _with_zeros(case):
-    """The case with a whole leaf, or one number of it, set to zero."""
-    for name, leaf in case.items():
-        if isinstance(leaf, dict):
-            for simpler in _with_zeros(leaf):
-                yield {**case, name: simpler}
-        elif _kind(name, leaf) == "real":
-            yield {**case, name: np.zeros_like(leaf)}
-            for index in np.ndindex(np.shape(leaf)):
-                simpler = np.array(leaf, dtype=float)
-                simpler[index] = 0.0
-                yield {**case, name: simpler}
-
-
-def show(case, indent="    "):
-    """The numbers of an instance as text, an argument a line; laws given by their logarithm are shown as exp(...)."""
-    lines = []
-
-    def walk(name, key, leaf):
-        if isinstance(leaf, dict):
-            for inner, part in leaf.items():
-                walk(f"{name}[{inner!r}]", inner, part)
-        elif isinstance(leaf, np.ndarray):
-            if _kind(key, leaf) == "log law":
-                name, leaf = f"exp({name})", np.exp(leaf)
-            rounded = np.round(leaf, 4) + 0.0 if leaf.dtype.kind == "f" else leaf
-            text = np.array2string(rounded, separator=",", threshold=60, formatter={"float": "{:.4g}".format})
-            lines.append(f"{indent}{name} = " + " ".join(text.split()).replace("[ ", "[").replace(",", ", ").replace(
-                ",  ", ", "))
-        elif isinstance(leaf, (int, float, np.number)):
-            lines.append(f"{indent}{name} = {leaf:.4g}")
-        elif isinstance(leaf, str):
-            lines.append(f"{indent}{name} = {leaf!r}")
-    for name, leaf in case.items():
-        walk(name, name, leaf)
-    return "\n".join(lines)

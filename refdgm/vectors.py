@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 import refdgm
-from refdgm import crosscheck, draws, files, journal, values
+from refdgm import crosscheck, files, journal, judging, values
 from refdgm.contract import INTEGER, NUMBER, SEEDS, Case, rounded, truth
 
 SHOWN = 3               # inputs on which a known mistake is shown
@@ -110,12 +110,12 @@ def _of_laws(item):
         arguments = rounded(item, case.arguments, "float64")
         extra = {}
         if getattr(item.judge, "variance", None) is not None:
-            extra["variance"] = _array(draws.law_of(item.judge.variance, item, arguments))
-        right = draws.law_of(item.reference, item, arguments)
+            extra["variance"] = _array(judging.law_of(item.judge.variance, item, arguments))
+        right = judging.law_of(item.reference, item, arguments)
         tests.append(_test(item, "valid", case, arguments, [right], **extra))
         for result, others in (("invalid", item.mistakes), ("acceptable", item.conventions)):
             for name, other in others.items():
-                law = draws.law_of(other.function, item, arguments)
+                law = judging.law_of(other.function, item, arguments)
                 if law.shape == right.shape and np.max(np.abs(law - right)) > 1e-3 * np.max(np.abs(right)):
                     tests.append(_test(item, result, case, arguments, [law], [name]))
     return [{"type": item.judge.kind, "tests": sorted(tests, key=lambda test: test["result"] != "valid")}]

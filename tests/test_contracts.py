@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from refdgm import contract, crosscheck, draws, frameworks, values
+from refdgm import contract, crosscheck, draws, frameworks, judging, values
 
 CONTRACTS = crosscheck.contracts()
 EXACT = {name: item for name, item in CONTRACTS.items() if item.judge.kind == "values"}
@@ -17,7 +17,7 @@ def as_sampler(item, law):
         cumulative, table = law(*parameters).cumsum(axis=1), None
         if item.judge.places:
             table = item.judge.places(*parameters)
-            states = draws.located(states, table)
+            states = judging.located(states, table)
         u = np.random.default_rng(seed).uniform(size=len(states))
         new = np.minimum(np.sum(u[:, None] > cumulative[states], axis=1), len(cumulative) - 1)
         return new if table is None else table[new]

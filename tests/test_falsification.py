@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from refdgm import falsification, ledger
+from refdgm import falsification, instances, ledger
 from refdgm.checking import Claim, equals, is_at_most, provided
 
 WRONG = sorted(id for id, claim in ledger.claims().items() if claim.printed is not None or claim.without is not None)
@@ -22,7 +22,7 @@ def test_a_counter_example_is_found(id):
 def test_a_true_bound_survives(id):
     claim = ledger.claims()[id]
     attack = falsification.attack("the claim", claim.claimed, claim.check, starts=2, seconds=1.0)
-    assert not attack.found, falsification.show(attack.case)
+    assert not attack.found, instances.show(attack.case)
 
 
 @pytest.mark.parametrize("id", sorted(id for id, claim in ledger.claims().items() if claim.check.assumes is not None))
@@ -79,8 +79,8 @@ def test_what_is_found_is_shrunk():
 def test_what_is_no_number_stays_as_it_is():
     case = {"bits": np.array([0.0, 1.0]), "k": 3, "f": len, "log_p": np.log([0.5, 0.25]),
             "theta": {"W": np.eye(2) * 1.5}}
-    moved = falsification._nudged(case, np.random.default_rng(0), 0.5)
+    moved = instances.nudged(case, np.random.default_rng(0), 0.5)
     assert moved["bits"] is case["bits"] and moved["k"] == 3 and moved["f"] is len
     assert np.isclose(np.exp(moved["log_p"]).sum(), 0.75) and not np.allclose(moved["log_p"], case["log_p"])
     assert not np.array_equal(moved["theta"]["W"], case["theta"]["W"])
-    assert "exp(log_p) = [0.5, 0.25]" in falsification.show(case) and "f =" not in falsification.show(case)
+    assert "exp(log_p) = [0.5, 0.25]" in instances.show(case) and "f =" not in instances.show(case)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validation", "formulas", "files"),
+LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validation", "formulas", "files"), ("boundary",),
           ("numerics", "trees", "markup", "line_code", "workers"),
           ("elementary", "gradients"), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
-          ("checking", "sequential"), ("derivation", "contract"), ("draws", "values"), ("models", "divergences"),
+          ("checking", "sequential"), ("derivation", "contract", "instances"), ("judging",), ("draws", "values"),
+          ("models", "divergences"),
           ("launch",), ("cuda",), ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),

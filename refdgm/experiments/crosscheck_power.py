@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from refdgm import draws
+from refdgm import judging
 from refdgm.contract import examine
 from refdgm.models import sbn
 from refdgm.numerics import all_binary
@@ -38,7 +38,7 @@ def sampler(item, run, delta=0.0):
 def _moves(item, given, parameters, rng, wrong, delta):
     P = (1 - delta) * item.reference(*parameters) + delta * wrong(*parameters)
     table = item.judge.places(*parameters) if item.judge.places else None
-    states = given["states"] if table is None else draws.located(given["states"], table)
+    states = given["states"] if table is None else judging.located(given["states"], table)
     new = np.sum(rng.uniform(size=len(states))[:, None] > P.cumsum(axis=1)[states], axis=1)
     new = np.minimum(new, len(P) - 1)
     return new if table is None else table[new]
