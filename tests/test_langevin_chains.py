@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from refdgm.elementary import log
+from refdgm.kernels import targets as kernels
 from refdgm.models import mixture, targets
-from refdgm.models.logistic_regression import LogisticRegression, logistic_regression
+from refdgm.models.logistic_regression import logistic_regression
 from refdgm.samplers import langevin, mala, replay_buffer, sghmc, sgld, ula
 from refdgm.streams import normals, stream, uniforms
 
@@ -317,7 +318,7 @@ class ByItsForm(NamedTuple):
     rows = 7
 
 
-targets.block_form(ByItsForm)(targets.FORMS[LogisticRegression])
+targets.block_form(ByItsForm)(kernels.logistic_regression)
 
 
 @pytest.mark.parametrize("sampler, target, arguments, real", [

@@ -12,6 +12,7 @@ from refdgm import jit
 from refdgm.elementary import exp, log, tanh
 from refdgm.jit import dot_fused, fill
 from refdgm.models import targets
+from refdgm.models.logistic_regression import LogisticRegression
 from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy, block_form
 
 overload(targets.evaluate, strict=False)(
@@ -140,3 +141,36 @@ def mlp_energy(target, x, score, log_p, scratch):
         for lane in range(len(out)):
             out[lane] = -tau * row[lane]
     dot_fused(target.w1_transposed, d1, score)
+
+
+@block_form(LogisticRegression)
+def logistic_regression(target, x, score, log_p, scratch):
+    data, size, tau = target.data, int(target.size[0]), target.tau[0]
+    margin, pull = scratch[size], scratch[size + 1]
+    zero, half, one, scale = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(len(data) / size)
+    for j in range(len(x)):
+        row, out = x[j], score[j]
+        for lane in range(len(row)):
+            out[lane] = -tau * row[lane]
+    if log_p is not None:
+        log_p[:] = zero
+        for j in range(len(x)):
+            row, out = x[j], score[j]
+            for lane in range(len(row)):
+                log_p[lane] = log_p[lane] + half * out[lane] * row[lane]
+    for i in range(size):
+        drawn = scratch[i]
+        margin[:] = zero
+        for j in range(len(x)):
+            row = x[j]
+            for lane in range(len(row)):
+                margin[lane] = margin[lane] + data[int(drawn[lane]), j] * row[lane]
+        if log_p is not None:
+            for lane in range(len(margin)):
+                log_p[lane] = log_p[lane] + scale * (min(margin[lane], zero) - log(one + exp(-abs(margin[lane]))))
+        for lane in range(len(margin)):
+            pull[lane] = scale / (one + exp(margin[lane]))
+        for j in range(len(x)):
+            out = score[j]
+            for lane in range(len(out)):
+                out[lane] = out[lane] + pull[lane] * data[int(drawn[lane]), j]

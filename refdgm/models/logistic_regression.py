@@ -4,8 +4,8 @@ r"""Bayesian logistic regression as a target that a chain sees by minibatches (W
                      ~  -(tau/2) |x|^2 + (N/m) sum_(i in M) log sigmoid(y_i a_i'x),         M: m of the N data
     score            =  -tau x + (N/m) sum_(i in M) y_i a_i sigmoid(-y_i a_i'x)
 
-data (N, n) has the rows y_i a_i, which is all that is needed of both. The formula is here twice: in NumPy, and for a
-block of chains, each with data of its own (refdgm.models.targets says what a form is).
+data (N, n) has the rows y_i a_i, which is all that is needed of both. The formula is here in NumPy; its form for a
+block of chains, each with data of its own, is in refdgm.kernels.targets.
 
 The gradient at x = 0 from all of the data, two of one label and one of the other, in any order:
 
@@ -21,7 +21,6 @@ import numpy as np
 
 from refdgm import validation as valid
 from refdgm.elementary import exp, log
-from refdgm.models.targets import block_form
 
 MOST = 2**24                # data: their numbers are exact in float32
 
@@ -32,7 +31,7 @@ class LogisticRegression(NamedTuple):
     size: np.ndarray            # (1,) of a minibatch
     tau: np.ndarray             # (1,) the prior's precision
 
-    positive = minibatch = True
+    positive = minibatch = form = True
 
     @property
     def rows(self):
@@ -53,39 +52,6 @@ class LogisticRegression(NamedTuple):
             log_p = log_p + scale * (np.minimum(margin, zero) - log(one + exp(-np.abs(margin))))
             score = score + (scale / (one + exp(margin)))[:, None] * data[:, i]
         return log_p, score
-
-
-@block_form(LogisticRegression)
-def logistic_regression_form(target, x, score, log_p, scratch):
-    data, size, tau = target.data, int(target.size[0]), target.tau[0]
-    margin, pull = scratch[size], scratch[size + 1]
-    zero, half, one, scale = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(len(data) / size)
-    for j in range(len(x)):
-        row, out = x[j], score[j]
-        for lane in range(len(row)):
-            out[lane] = -tau * row[lane]
-    if log_p is not None:
-        log_p[:] = zero
-        for j in range(len(x)):
-            row, out = x[j], score[j]
-            for lane in range(len(row)):
-                log_p[lane] = log_p[lane] + half * out[lane] * row[lane]
-    for i in range(size):
-        drawn = scratch[i]
-        margin[:] = zero
-        for j in range(len(x)):
-            row = x[j]
-            for lane in range(len(row)):
-                margin[lane] = margin[lane] + data[int(drawn[lane]), j] * row[lane]
-        if log_p is not None:
-            for lane in range(len(margin)):
-                log_p[lane] = log_p[lane] + scale * (min(margin[lane], zero) - log(one + exp(-abs(margin[lane]))))
-        for lane in range(len(margin)):
-            pull[lane] = scale / (one + exp(margin[lane]))
-        for j in range(len(x)):
-            out = score[j]
-            for lane in range(len(out)):
-                out[lane] = out[lane] + pull[lane] * data[int(drawn[lane]), j]
 
 
 def logistic_regression(features, labels, size, tau=1.0):

@@ -22,9 +22,8 @@ Ready ones, with a form in refdgm.kernels.targets; and Minibatch, known by estim
     MLPEnergy           -log p(x) = E(x) = w3'tanh(w2'tanh(w1'x + b1) + b2) + tau |x|^2 / 2          tau > 0
     Minibatch           log p0(x) + (N/m) sum_(i in M) log p(datum_i | x)       M: m of the N data, drawn anew each time
 
-A class with `minibatch = True` is such a posterior, with fields data (N, ...) and size (1,): its form finds the numbers
-of the data that each chain has drawn in the first `size` rows of scratch (as models.logistic_regression).
-
+Of a class with `minibatch = True` and fields data (N, ...) and size (1,), as models.logistic_regression, the form finds
+the numbers of the data that each chain has drawn in the first `size` rows of scratch.
 >>> import numpy as np
 >>> from refdgm.models.targets import gaussian, log_p_and_score
 >>> float(log_p_and_score(gaussian(np.ones(1), 2 * np.eye(1)), np.array([[3.0]]))[1][0, 0])      # back to the mean
@@ -53,7 +52,7 @@ def block_form(kind):
 
 
 def evaluate(target, x, score, log_p, scratch):
-    """The form of a target, by its class; refdgm.kernels.targets says the same to the compiler."""
+    """The form of a target, by its class; kernels.targets says the same to the compiler."""
     FORMS[type(target)](target, x, score, log_p, scratch)
 
 
@@ -93,7 +92,7 @@ def cast(target, real):
 
 def has_form(target):
     """Whether the target has a form for blocks of chains, so that a chain of it can be compiled."""
-    return isinstance(target, (Gaussian, GaussianMixture, MLPEnergy)) or type(target) in FORMS
+    return getattr(target, "form", False) or type(target) in FORMS         # the first: in refdgm.kernels.targets
 
 
 def finite_log_p_and_score(target, x, stream, draw=None):
@@ -101,7 +100,7 @@ def finite_log_p_and_score(target, x, stream, draw=None):
 
     Raises ValueError naming a chain and the step where log p or its gradient is not finite.
     """
-    batch = (drawn_batch(target, stream, draw),) if getattr(target, "minibatch", False) else ()
+    batch = [drawn_batch(target, stream, draw)] if getattr(target, "minibatch", False) else []
     log_p, score = log_p_and_score(target, x, *batch)
     all_finite("log p", log_p, stream)
     all_finite("the gradient of log p", score, stream)
@@ -130,7 +129,7 @@ class Gaussian(NamedTuple):
     m: np.ndarray
     P: np.ndarray
 
-    positive = True
+    positive = form = True
 
     def log_p_and_score(self, x):
         score = dot_in_order(self.m - x, self.P, np.zeros_like(x))
@@ -144,7 +143,7 @@ class GaussianMixture(NamedTuple):
     precision: np.ndarray       # (K, n)
     offset: np.ndarray          # (K,) log of the weight times the component's density at its mean
 
-    positive = True
+    positive = form = True
 
     @property
     def rows(self):
@@ -174,7 +173,7 @@ class MLPEnergy(NamedTuple):
     w1_transposed: np.ndarray   # (H1, n)
     w2_transposed: np.ndarray   # (H2, H1)
 
-    positive = products = True
+    positive = products = form = True
 
     @property
     def rows(self):
