@@ -2,7 +2,7 @@
 
 A finite score of the targets that have a form here means a finite log p, so that `watched` has nothing to say.
 """
-from refdgm.cuda.targets import launch_on_target
+from refdgm.launch import launch_on_target
 
 
 def ula(x, chain, target, rows, lanes, watched, half, root, step, k0, k1):

@@ -1,6 +1,6 @@
 // The targets of refdgm/models/targets.py for one chain, operation by operation what their formulas in NumPy do.
 // at(x, score) fills the score, the gradient of log p, and returns log p, which costs nothing where it is not used.
-// parameters: the arrays of the target one after another, as refdgm/cuda/targets.py lays them out.
+// parameters: the arrays of the target one after another, as refdgm/launch.py lays them out.
 
 // body(i) for i = 0, ..., n - 1, one after another; where there are few, their numbers stay in registers.
 template <int n, class Body>
