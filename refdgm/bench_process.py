@@ -20,7 +20,8 @@ serve(cases()[{name!r}], {implementation!r}, {threads})"""
 def serve(case, implementation, threads):
     """Prepare, say what the work gave, then make one measurement for every line that comes in.
 
-    A work that has a clock of its own, clock(calls) -> seconds of a call, is timed by that.
+    A work that has a clock of its own, clock(calls) -> seconds of a call, is timed by that; what its result is on the
+    host, its fetch(result) says.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)                               # what a library prints does not get between the answers
@@ -38,8 +39,7 @@ def serve(case, implementation, threads):
         work()
         calls = 1 if implementation == "limit" else max(1, round(ROUND / (time.perf_counter() - begin)))
         clock = getattr(work, "clock", partial(_clock, work))
-        result = getattr(work, "fetch", lambda a: a)(result)
-        observed = _summary(case, result) if implementation != "limit" else None
+        observed = summary(case, getattr(work, "fetch", lambda a: a)(result)) if implementation != "limit" else None
         gc.collect()
         gc.disable()
         _settle()
@@ -78,7 +78,7 @@ def _peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _summary(case, result):
+def summary(case, result):
     """Mean, squared standard error and number of what a case observes."""
     if case.observe is None:
         return None

@@ -264,9 +264,10 @@ GPU_CHAINS = 10**6
 
 
 def _refdgm_gpu(sampler, real):
-    backend.use("cupy")
     target, _, _, start = _mixture(GPU_CHAINS, real)
-    target, state = backend.to_device((target, sampler.init(target, start, seed=1, real=real)))
+    state = sampler.init(target, start, seed=1, real=real)
+    backend.use("cupy")
+    target, state = backend.to_device((target, state))
     return gpu_clock.by_cupy(lambda: sampler.run(target, state, EPS, STEPS).state.x)
 
 

@@ -169,17 +169,22 @@ def _own_cases(real):
 
 # ---- on a GPU ---------------------------------------------------------------------------
 
-def _refdgm_gpu(D, H, chains, steps, real):
+def _problem_gpu(D, H, chains, real):
+    """The same problem, moved; and from now on this process works with CuPy."""
+    problem = _problem(D, H, chains, real)
     backend.use("cupy")
-    theta, start = backend.to_device(_problem(D, H, chains, real))
+    return backend.to_device(problem)
+
+
+def _refdgm_gpu(D, H, chains, steps, real):
+    theta, start = _problem_gpu(D, H, chains, real)
     return gpu_clock.by_cupy(lambda: rbm_gibbs.run(theta, start, steps).state.v)
 
 
 def _cupy(D, H, chains, steps, real):
     """As a user of CuPy would write it: its own random numbers, and cuBLAS."""
     import cupy
-    backend.use("cupy")
-    theta, start = backend.to_device(_problem(D, H, chains, real))
+    theta, start = _problem_gpu(D, H, chains, real)
     w, b, c, rng = theta["w"], theta["b"], theta["c"], cupy.random.default_rng(0)
 
     @cupy.fuse()
