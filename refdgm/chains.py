@@ -6,9 +6,11 @@ address, how the steps are cut into calls changes nothing.
 """
 import sys
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 from refdgm import validation as valid
+from refdgm import workers
 from refdgm.backend import xp as np
 from refdgm.trees import tree_map
 
@@ -56,6 +58,44 @@ def drive(state, advance, steps, *, burn_in=0, thin=1, keep=None, average=None, 
     clock.close()
     return Run(state, tree_map(lambda *a: np.stack(a), *kept) if kept else None,
                None if total is None else tree_map(lambda a: a / samples, total), samples, interrupted)
+
+
+def in_ranges(run, number, at_once, jobs=1, executor=None):
+    """`number` chains, `at_once` of them a task, on some processes or a cluster (see refdgm.workers).  -> Run
+
+    run(first, number) -> Run makes the chains first, ..., first + number - 1: it hands both to a sampler's `init`, and
+    can be pickled. The result is that of run(0, number), however the chains are divided. What `keep` and `average` give
+    must have the chains as its first axis; after Ctrl-C nothing comes back.
+
+    Raises ValueError where there is no chain, or what was kept does not tell chains apart.
+    """
+    valid.count("the number of chains", number)
+    valid.count("the number of chains at once", at_once)
+    ranges = [(first, min(at_once, number - first)) for first in range(0, number, at_once)]
+    runs = []
+    for _, part in workers.in_order(ranges, workers.finished(ranges, partial(_range, run), jobs, executor)):
+        if part.interrupted:
+            raise KeyboardInterrupt
+        runs.append(part)
+    counts = [count for _, count in ranges]
+    return Run(_side_by_side([part.state for part in runs], counts, 0),
+               _side_by_side([part.kept for part in runs], counts, 1),
+               _side_by_side([part.average for part in runs], counts, 0), runs[0].samples, False)
+
+
+def _range(run, chosen):
+    return run(*chosen)
+
+
+def _side_by_side(trees, counts, axis):
+    """Trees of arrays, joined along `axis`, that of the chains; plain numbers, as a stream's seed and step, are one."""
+    def join(*arrays):
+        if isinstance(arrays[0], int):
+            return arrays[0]
+        valid.require([np.shape(array)[axis:axis + 1] for array in arrays] == [(count,) for count in counts],
+                      "what is kept or averaged over ranges of chains must have the chains as its first axis.")
+        return np.concatenate(arrays, axis)
+    return None if trees[0] is None else tree_map(join, *trees)
 
 
 class _Clock:
