@@ -121,6 +121,31 @@ def test_the_stream(real):
     assert all(np.array_equal(found, other) for found, other in zip(numbers, expected))
 
 
+LAYER = """
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) product(const real* x, const real* w, const real* start,
+                                                                      real* out, int M, int K, int N) {
+    layer<FUSED>(x, w, start, M, K, N, [&](int row, int column, const real* sums) {
+        store_four(out + row * N, column, N, in_fours(out, N), {{sums[0], sums[1], sums[2], sums[3]}});
+    });
+}
+"""
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("M, K, N", [(1, 1, 1), (130, 37, 70), (257, 8, 64), (5, 72, 140), (40, 24, 4)])
+def test_products_of_reals_add_in_order(M, K, N, real):
+    rng = np.random.default_rng(0)
+    x, w, start = (rng.normal(size=shape).astype(real) for shape in ((M, K), (K, N), N))
+    for fused, product in (("true", elementary.dot_fused), ("false", elementary.dot_in_order)):
+        with cuda_on_cpu.installed() as cupy:
+            code = launch.source() + LAYER.replace("FUSED", fused)
+            kernel = cupy.RawModule(code=code, options=launch.options(real)).get_function("product")
+            arrays = [cupy.asarray(a) for a in (x, w, start, np.empty((M, N), real))]
+            blocks = -(-M // launch.TILE_ROWS) * -(-N // launch.TILE_COLUMNS)
+            kernel((blocks,), (launch.THREADS[real],), (*arrays, *map(np.int32, (M, K, N))))
+        assert np.array_equal(arrays[-1].get(), product(x, w, start))
+
+
 # ---- samplers -------------------------------------------------------------------------
 
 @pytest.mark.parametrize("real", REALS)
@@ -178,10 +203,40 @@ def test_sbn(D, H, chains, real):
 @pytest.mark.parametrize("D, H", [(1, 1), (5, 3), (70, 9), (30, 129)])
 def test_ais(D, H, chains, real):
     rng, betas = np.random.default_rng(D), np.linspace(0, 1, 6)
-    theta, base = rbm.random_theta(rng, D, H, scale=0.3), rng.normal(size=D)
+    equals_ais(rbm.random_theta(rng, D, H, scale=0.3), betas, rng.normal(size=D), chains, real)
+
+
+def equals_ais(theta, betas, base, chains, real):
     expected = start = ais.init(theta, betas, chains, seed=5, base=base, real=real)
-    for _ in range(5):
+    for _ in betas[1:]:
         expected = ais.step(theta, betas, expected, base)
     with cuda_on_cpu.installed():
         found = ais.run(*backend.to_device((theta, betas, start)), base=backend.to_device(base)).state
         assert same(backend.to_host(found), expected)
+
+
+# ---- where large terms cancel: sums in another order or rounded otherwise would change some of the bits --------------
+
+def opposite_pairs(rng, rows, columns, size):
+    """Numbers of about `size`, the rows 2i and 2i + 1 opposite."""
+    return np.kron(size * rng.normal(size=(rows // 2, columns)), [[1], [-1]])
+
+
+def test_gaussian_rbm_where_terms_cancel():
+    rng = np.random.default_rng(0)
+    theta = {"w": opposite_pairs(rng, 64, 128, 1), "b": np.full(64, 1e5), "c": np.zeros(128), "sigma": np.ones(64)}
+    equals_twin(gaussian_rbm_gibbs, theta, gaussian_rbm_gibbs.init(theta, 130, seed=5, real=np.float32), 3)
+
+
+def test_sbn_where_terms_cancel():
+    rng = np.random.default_rng(0)
+    theta = {"a": rng.normal(size=9), "W": opposite_pairs(rng, 200, 9, 1e3) + 0.01 * rng.normal(size=(200, 9)),
+             "b": np.full(200, 1e5)}
+    x = np.repeat(rng.integers(0, 2, (130, 100)), 2, axis=1)
+    equals_twin(sbn_gibbs, theta, sbn_gibbs.init(theta, x, seed=5, real=np.float32), 3)
+
+
+def test_ais_where_terms_cancel():
+    rng = np.random.default_rng(0)
+    theta = {"w": rng.normal(size=(70, 9)), "b": 1e5 + rng.normal(size=70), "c": rng.normal(size=9)}
+    equals_ais(theta, np.array([0, 0.5, 1]), rng.normal(size=70) - 1e5, 130, np.float32)
