@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from refdgm import backend
+from refdgm.models.logistic_regression import LogisticRegression
 from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy
 
 CUDA = Path(__file__).with_name("cuda")
@@ -71,11 +72,12 @@ def launch_chains(family, name, real, chains, *arguments, draw=(), **macros):
     launch(family, name, real, -(-chains // CHAINS), (CHAINS,), chains, *arguments, draw=draw, **macros)
 
 
-def launch_on_target(family, name, target, by_chain, *arguments, draw):
-    """Run a kernel made for a target of targets.cuh, with one thread for each chain of the arrays `by_chain`."""
+def launch_on_target(name, target, by_chain, *arguments, draw):
+    """Run a kernel of on_target.cu, compiled for the target, with a thread for each chain of the arrays `by_chain`."""
     kind, parameters = FORM[type(target)](target)
     whole = np.concatenate([a.ravel() for a in parameters])
-    launch_chains(family, name, whole.dtype, len(by_chain[0]), *by_chain, whole, *arguments, draw=draw, TARGET=kind)
+    launch_chains("on_target", name, whole.dtype, len(by_chain[0]), *by_chain, whole, *arguments, draw=draw,
+                  TARGET=kind)
 
 
 # ---- targets: a type of C++, and the parameters in the order of targets.cuh -----------
@@ -96,4 +98,11 @@ def _mlp_energy(target):
                                          target.b1, target.b2, target.w3, target.tau)
 
 
-FORM = {Gaussian: _gaussian, GaussianMixture: _gaussian_mixture, MLPEnergy: _mlp_energy}
+def _logistic_regression(target):
+    (N, n), size = target.data.shape, int(target.size[0])
+    numbers = backend.module_of(target.data).array([N, size, N / size], target.data.dtype)
+    return f"LogisticRegression<{n}>", (numbers, target.tau, target.data)
+
+
+FORM = {Gaussian: _gaussian, GaussianMixture: _gaussian_mixture, MLPEnergy: _mlp_energy,
+        LogisticRegression: _logistic_regression}

@@ -1,5 +1,5 @@
 // The targets of refdgm/models/targets.py for one chain, operation by operation what their formulas in NumPy do.
-// at(x, score) fills the score, the gradient of log p, and returns log p, which costs nothing where it is not used.
+// at(x, score, batch) fills the score, the gradient of log p, and returns log p, which costs nothing if it is not used.
 // parameters: the arrays of the target one after another, as refdgm/launch.py lays them out.
 
 // body(i) for i = 0, ..., n - 1, one after another; where there are few, their numbers stay in registers.
@@ -9,13 +9,16 @@ __device__ inline void each(Body body) {
     for (int i = 0; i < n; ++i) body(i);
 }
 
+// Whose numbers choose a chain's minibatch; for targets that are known by minibatches only.
+struct Batch { Draw draw; unsigned chain; };
+
 // log p(x) = -(x - m)'P(x - m)/2
 template <int n>
 struct Gaussian {
     static constexpr int N = n;
     const real* parameters;
 
-    __device__ real at(const real (&x)[N], real (&score)[N]) const {
+    __device__ real at(const real (&x)[N], real (&score)[N], Batch = {}) const {
         const real *m = parameters, *P = m + N;
         real log_p = 0;
         each<N>([&](int j) {
@@ -33,7 +36,7 @@ struct GaussianMixture {
     static constexpr int N = n;
     const real* parameters;
 
-    __device__ real at(const real (&x)[N], real (&score)[N]) const {
+    __device__ real at(const real (&x)[N], real (&score)[N], Batch = {}) const {
         const real *mean = parameters, *precision = mean + K * N, *offset = precision + K * N;
         real share[K], top = 0, total = 0;
         each<K>([&](int k) {
@@ -94,7 +97,7 @@ struct MLPEnergy {
         }
     }
 
-    __device__ real at(const real (&x)[N], real (&score)[N]) const {
+    __device__ real at(const real (&x)[N], real (&score)[N], Batch = {}) const {
         const real *w1 = parameters, *w2 = w1 + N * filled(H1), *w2_transposed = w2 + H1 * filled(H2);
         const real *w1_transposed = w2_transposed + H2 * filled(H1), *b1 = w1_transposed + H1 * filled(N);
         const real *b2 = b1 + H1, *w3 = b2 + H2, tau = w3[H2];
@@ -118,5 +121,34 @@ struct MLPEnergy {
         dot_fused<H1>(w1_transposed, d1.v, slope);
         each<N>([&](int i) { score[i] = slope.v[i]; });
         return -energy;
+    }
+};
+
+// log p(x) = -(tau/2) |x|^2 + scale sum_(i in M) log sigmoid(datum_i'x),  M: `size` of the `count` data
+template <int n>
+struct LogisticRegression {
+    static constexpr int N = n;
+    const real* parameters;
+
+    __device__ real at(const real (&x)[N], real (&score)[N], Batch batch = {}) const {
+        const unsigned count = parameters[0];
+        const int size = parameters[1];
+        const real scale = parameters[2], tau = parameters[3], *data = parameters + 4;
+        real log_p = 0;
+        each<N>([&](int j) {
+            score[j] = -tau * x[j];
+            log_p += real(0.5) * score[j] * x[j];
+        });
+        Words words;
+        for (int i = 0; i < size; ++i) {
+            if (i % 4 == 0) words = batch.draw.block(i / 4, batch.chain);
+            const real* datum = data + size_t(__umulhi(words.w[i % 4], count)) * N;
+            real margin = 0;
+            each<N>([&](int j) { margin += datum[j] * x[j]; });
+            log_p += scale * ((margin < 0 ? margin : 0) - elementary::log(1 + elementary::exp(-elementary::abs(margin))));
+            const real pull = scale / (1 + elementary::exp(margin));
+            each<N>([&](int j) { score[j] += pull * datum[j]; });
+        }
+        return log_p;
     }
 };

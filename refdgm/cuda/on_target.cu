@@ -1,8 +1,8 @@
-// Langevin and Hamiltonian chains, a thread for each: the kernels of refdgm/kernels/langevin.py. TARGET is one of
-// targets.cuh; a chain's numbers stay with its thread, in registers where they are few, through all steps of a launch.
+// Chains that follow a target, a thread for each: the kernels of refdgm/kernels/langevin.py, and random_walk. TARGET is
+// one of targets.cuh; a chain's numbers stay with its thread, in registers where they are few, through all steps.
 
 using Target = TARGET;
-constexpr int N = Target::N, NOISE = 0, ACCEPT = 1;
+constexpr int N = Target::N, NOISE = 0, ACCEPT = 1, BATCH = 1;
 
 // What a decision is about.
 struct Point { real x[N], score[N], log_p; };
@@ -67,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) ula(
     real here[N], score[N], z[N];
     load(x, here);
     for (int t = 0; t < steps; ++t) {
-        target.at(here, score);
+        target.at(here, score, {{{low, high}, step + t, BATCH}, chain});
         normals(z, chain, {{low, high}, step + t, NOISE});
         move(here, score, z, half[t], root[t]);
     }
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) sghmc(
     load(r, momentum);
     for (int t = 0; t < steps; ++t) {
         add(here, eps, momentum);
-        target.at(here, score);
+        target.at(here, score, {{{low, high}, step + t, BATCH}, chain});
         normals(z, chain, {{low, high}, step + t, NOISE});
         each<N>([&](int i) { momentum[i] = keep * momentum[i] + eps * score[i] + root * z[i]; });
     }
@@ -146,4 +146,35 @@ extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) hmc(
     }
     store(here, x, score, log_p);
     accepted[own()] += count;
+}
+
+// x += scale z as a proposal; log p = -inf is outside of the support, inf and nan are faults, which become nan.
+extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) random_walk(
+        int chains, real* x, real* log_p, unsigned* accepted, real* faults, const unsigned* number,
+        const real* parameters, const real* scale, int steps, unsigned step, unsigned low, unsigned high) {
+    if (own() >= chains) return;
+    const Target target{parameters};
+    const unsigned chain = number[own()];
+    Point here;
+    load(x, here.x);
+    here.log_p = log_p[own()];
+    real faulty = 0;
+    unsigned count = 0;
+    for (int t = 0; t < steps; ++t) {
+        Point there;
+        normals(there.x, chain, {{low, high}, step + t, NOISE});
+        each<N>([&](int i) { there.x[i] = here.x[i] + scale[i] * there.x[i]; });
+        there.log_p = target.at(there.x, there.score);
+        const real limit = there.log_p < -1 ? -1 : there.log_p;
+        faulty += limit - limit;
+        const Words words = Draw{{low, high}, step + t, ACCEPT}.block(0, chain);
+        if (uniform(words.w[0]) < elementary::exp(there.log_p - here.log_p)) {
+            here = there;
+            ++count;
+        }
+    }
+    store(here.x, x);
+    log_p[own()] = here.log_p;
+    accepted[own()] += count;
+    faults[own()] = faulty;
 }
