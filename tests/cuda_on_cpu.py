@@ -4,7 +4,6 @@
 machines, so that a kernel that gives the twin's bits here gives them on a GPU. Every array of a launch is moved between
 guards that a write beyond its ends would change, and that a read beyond its ends would find to be NaN.
 """
-import contextlib
 import ctypes
 import hashlib
 import os
@@ -112,9 +111,5 @@ class _Guarded:
             self.own.reshape(-1).view(np.uint8)[:] = inside
 
 
-@contextlib.contextmanager
-def installed():
-    """The stand-in for CuPy with this module's kernels, until the block ends."""
-    strict_cupy.cupy.RawModule = RawModule
-    with strict_cupy.installed():
-        yield strict_cupy.cupy
+strict_cupy.cupy.RawModule = RawModule
+installed, in_place = strict_cupy.installed, strict_cupy.in_place

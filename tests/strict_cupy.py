@@ -1,7 +1,8 @@
 """A stand-in for CuPy on any machine: NumPy inside, as strict as CuPy at the border.
 
 It refuses `__array__`, arrays of NumPy among its arguments, and lists where CuPy refuses them; what it gives back is
-always one of its arrays, also where NumPy would give a number. `cupy` is the module, `installed()` puts it in place.
+always one of its arrays, also where NumPy would give a number. `cupy` is the module; `in_place()` lets it be imported
+under that name, `installed()` has it in use, too.
 """
 import contextlib
 import sys
@@ -257,16 +258,22 @@ _fill(vars(cupy.linalg), numpy.linalg, LINALG_LACKS)
 
 
 @contextlib.contextmanager
-def installed():
-    """The stand-in as `cupy`, and in use, until the block ends."""
-    from refdgm import backend
+def in_place():
+    """`import cupy` gives the stand-in, until the block ends."""
     before = sys.modules.get("cupy")
     sys.modules["cupy"] = cupy
     try:
-        with backend.use("cupy"):
-            yield
+        yield cupy
     finally:
         if before is None:
             del sys.modules["cupy"]
         else:
             sys.modules["cupy"] = before
+
+
+@contextlib.contextmanager
+def installed():
+    """The stand-in in place and in use, until the block ends."""
+    from refdgm import backend
+    with in_place(), backend.use("cupy"):
+        yield cupy
