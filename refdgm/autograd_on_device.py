@@ -10,14 +10,15 @@ from functools import cache
 
 import autograd.numpy as anp
 import numpy
-from autograd.extend import VSpace, defvjp, defvjp_argnum, primitive
+from autograd.extend import VSpace, defvjp, defvjp_argnum, notrace_primitive, primitive
 from autograd.numpy import numpy_boxes, numpy_vjps, numpy_vspaces, numpy_wrapper
 
 from refdgm.array_library import xp
 
 CREATION = ("zeros", "ones", "empty", "eye", "identity", "arange", "linspace", "tri", "full")
 REPLACED = {numpy_vjps: ("onp", "repeat_to_match_shape", "grad_concatenate_args"),
-            numpy_wrapper: ("_np", "concatenate_args", "make_diagonal", *CREATION)}
+            numpy_wrapper: ("_np", "concatenate_args", "make_diagonal",
+                            "parse_einsum_input", "_parse_einsum_input", *CREATION)}
 
 
 @cache
@@ -31,7 +32,7 @@ def register(library):
     VSpace.register(library.ndarray, DeviceVSpace)
     replace = {name: primitive(in_use(name)) for name in CREATION}
     defvjp(replace["full"], lambda ans, shape, value, dtype=None: lambda g: anp.sum(g), argnums=(1,))
-    replace |= {"concatenate_args": concatenate_args, "make_diagonal": make_diagonal}
+    replace |= {f.__name__: f for f in (concatenate_args, make_diagonal, parse_einsum_input)}
     for name, function in replace.items():
         setattr(numpy_wrapper, name, function)
         setattr(anp, name, function)
@@ -51,6 +52,9 @@ class DeviceVSpace(numpy_vspaces.ArrayVSpace):
 
     def ones(self):
         return xp.ones(self.shape, self.dtype)
+
+    def standard_basis(self):
+        return (xp.asarray(unit) for unit in super().standard_basis())
 
 
 class Over:
@@ -99,6 +103,12 @@ def concatenate_args(axis, *arrays):
 def make_diagonal(D, offset=0, axis1=0, axis2=1):
     """The adjoint of diagonal(0, -1, -2): D on the diagonals of new matrices.  (..., n) -> (..., n, n)"""
     return D[..., None] * xp.eye(D.shape[-1], dtype=D.dtype)
+
+
+@notrace_primitive
+def parse_einsum_input(subscripts, *operands):
+    """As autograd's, whose parser looks at how many axes the operands have, and takes them to the host for that."""
+    return numpy_wrapper._parse_einsum_input((subscripts, *(numpy.empty((1,) * numpy.ndim(a)) for a in operands)))
 
 
 defvjp_argnum(concatenate_args, numpy_vjps.grad_concatenate_args)

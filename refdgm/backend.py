@@ -10,6 +10,7 @@ own functions pass a CuPy array on to CuPy. Nothing is copied to the host unless
 mix its arrays with NumPy's, and the tests do the same on any machine with a stand-in that is as strict.
 """
 import importlib
+from functools import partial
 
 import numpy
 
@@ -49,13 +50,19 @@ def module_of(array):
 
 
 def to_device(tree):
-    """Every array of a tree (dicts, tuples, lists, named tuples) as one of the library in use; the rest as it is."""
+    """Every array of a tree (dicts, tuples, lists, named tuples, what a partial function holds) as one of the library
+    in use; the rest as it is."""
     return _moved(tree, lambda a: xp.asarray(a) if isinstance(a, numpy.ndarray) else a)
 
 
 def to_host(tree):
     """Every array of a tree as one of NumPy: the one place where numbers leave the device."""
     return _moved(tree, lambda a: a.get() if on_device(a) else a)
+
+
+def here(constant):
+    """What a module has made when it was imported, an array or a tree of them, as arrays of the library in use."""
+    return to_host(constant) if xp.library is numpy else to_device(constant)
 
 
 def _moved(tree, move):
@@ -65,6 +72,8 @@ def _moved(tree, move):
         return type(tree)(*(_moved(value, move) for value in tree))
     if isinstance(tree, (tuple, list)):
         return type(tree)(_moved(value, move) for value in tree)
+    if isinstance(tree, partial):
+        return partial(tree.func, *_moved(tree.args, move), **_moved(tree.keywords, move))
     return move(tree)
 
 

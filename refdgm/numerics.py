@@ -177,7 +177,7 @@ def gauss_hermite(n, dimensions=1):
     """
     valid.count("the number of nodes", n)
     valid.enumerable(n**dimensions, f"a Gauss-Hermite grid of {n} nodes in {dimensions} dimensions", dimensions)
-    x, w = onp.polynomial.hermite_e.hermegauss(n)
+    x, w = map(onp.asarray, onp.polynomial.hermite_e.hermegauss(n))
     index = all_tuples(n, dimensions)
     return x[index], onp.prod((w / onp.sum(w))[index], axis=-1)
 
@@ -217,5 +217,5 @@ def gauss_legendre(low, high, n):
     """
     valid.count("the number of nodes", n)
     valid.require(low < high, f"the interval must run upwards, but is [{low}, {high}].")
-    x, w = onp.polynomial.legendre.leggauss(n)
+    x, w = map(onp.asarray, onp.polynomial.legendre.leggauss(n))
     return low + (high - low) * (x + 1) / 2, w * (high - low) / 2

@@ -159,9 +159,9 @@ def second_moment(of=lambda a, F: (a, F)):
     """
     def moment(q, p, name, D):
         k = onp.arange(D)
-        count = onp.array([float(math.comb(D - 1, n)) for n in k]) * q**k * (1 - q)**(D - 1 - k)
+        count = onp.array([float(math.comb(D - 1, n)) for n in range(D)]) * q**k * (1 - q)**(D - 1 - k)
         weight = onp.concatenate([(1 - q) * count, q * count])
-        x1, ones = onp.repeat([0, 1], D), onp.concatenate([k, k + 1])
+        x1, ones = onp.repeat(onp.array([0, 1]), D), onp.concatenate([k, k + 1])
         r = (p / q)**ones * ((1 - p) / (1 - q))**(D - ones)
         d = F_DIVERGENCES[name]
         a, F = of(-x1, r * d.derivative(r) - d.f(r))

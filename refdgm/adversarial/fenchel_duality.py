@@ -17,6 +17,7 @@ The conjugate of f = u^2 / 2 is t^2 / 2; at t = 3, by search:
 4.5
 """
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_most
 from refdgm.divergences import F_DIVERGENCES, SMOOTH
@@ -84,9 +85,10 @@ def f_again(form=lambda d, u: biconjugate(d.conjugate, d.derivative, u)):
 def supporting_lines(slope):
     """f(u) + z (y - u) for every u and y, the line with slope z through the graph of f; a kink in the last row."""
     def lines(u):
-        smooth = [d.f(u)[:, None] + slope(d.derivative, u)[:, None] * (Y - u[:, None])
+        y = here(Y)
+        smooth = [d.f(u)[:, None] + slope(d.derivative, u)[:, None] * (y - u[:, None])
                   for d in map(F_DIVERGENCES.get, SMOOTH)]
-        return np.array([*smooth, slope(lambda one: np.array([-0.5, -0.1, 0.3, 0.5]), 1 + 0 * u)[:, None] * (Y - 1)])
+        return np.array([*smooth, slope(lambda one: np.array([-0.5, -0.1, 0.3, 0.5]), 1 + 0 * u)[:, None] * (y - 1)])
     return lines
 
 

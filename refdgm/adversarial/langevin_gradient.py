@@ -20,6 +20,7 @@ The path's part of the gradient of E[f*(T(x_1))], and with the buffer's, which E
 import autograd.numpy as np
 from autograd import elementwise_grad, jacobian
 
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
 from refdgm.numerics import gaussian_log_prob, sigmoid, softplus, trapezoid
@@ -110,9 +111,10 @@ def buffer_gradient(theta, W, a, eps):
 def pathwise_and_buffer(pathwise=1.0, buffer=1.0):
     """E[d f*(T(x_1))/dtheta at fixed x_0 and z] and what Eq. 13 leaves out: E[f*(T(x_1)) dlog pi_theta(x_0)/dtheta]."""
     def gradient(theta, W, a, eps):
-        x = DX + a * onp.tanh(theta)
-        weight = WEIGHT * onp.exp(log_buffer(theta, a, x))
-        end = after_one_step(theta, W, x, eps, Z)[:, 0]
+        dx, z, weight = here((DX, Z, WEIGHT))
+        x = dx + a * onp.tanh(theta)
+        weight = weight * onp.exp(log_buffer(theta, a, x))
+        end = after_one_step(theta, W, x, eps, z)[:, 0]
         c = sigmoid(theta + x @ W.T)[:, 0]
         along_path = onp.exp(onp.tanh(end) - 1) / onp.cosh(end)**2 * (eps / 2) * c * (1 - c) * W[0, 0]
         of_buffer = reward(end[:, None]) * (x[:, 0] - a * onp.tanh(theta)) * a / onp.cosh(theta)**2

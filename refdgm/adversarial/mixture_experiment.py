@@ -19,6 +19,7 @@ The standard deviations that KL and reverse KL select for the mixture of Sec. 6.
 """
 from autograd import value_and_grad
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_ordered, provided
 from refdgm.divergences import F_DIVERGENCES, alpha_divergence
@@ -82,9 +83,10 @@ def normalised(log_Z=log_partition, factor=1.0):
     """log Z, and mass, mean and standard deviation of exp(-factor E) / Z."""
     def measured(mu, sigma):
         gaussian = np.array([mu, np.log(sigma)])
-        q = WEIGHTS * np.exp(-factor * energy(gaussian) - log_Z(gaussian))
-        mean = np.sum(q * X)
-        return np.array([log_Z(gaussian), np.sum(q), mean, np.sqrt(np.sum(q * (X - mean)**2))])
+        x, weights = here((X, WEIGHTS))
+        q = weights * np.exp(-factor * energy(gaussian) - log_Z(gaussian))
+        mean = np.sum(q * x)
+        return np.array([log_Z(gaussian), np.sum(q), mean, np.sqrt(np.sum(q * (x - mean)**2))])
     return measured
 
 

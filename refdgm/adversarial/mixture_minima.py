@@ -21,6 +21,7 @@ The slope of reverse KL vanishes on the narrow mode, too, at the minimum printed
 0.0
 """
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.models.gaussian_fit import X, WEIGHTS, log_model, log_target, validate
 
@@ -35,8 +36,8 @@ def slope(gaussian, log_p, f):
     u = np.exp(np.minimum(log_p - log_q, LARGEST))
     mass = np.where(log_p > log_q, np.exp(log_p) * (f.f(u) / u - f.derivative(u)),
                     np.exp(log_q) * (f.f(u) - u * f.derivative(u)))
-    z = (X - gaussian[0]) / sigma
-    return np.array([z / sigma, z**2 - 1]) @ (WEIGHTS * mass)
+    z = (here(X) - gaussian[0]) / sigma
+    return np.array([z / sigma, z**2 - 1]) @ (here(WEIGHTS) * mass)
 
 
 def minima(target, f, starts=STARTS, tolerance=1e-9):

@@ -20,6 +20,7 @@ The standard deviation that the game learns with KL, near 1.83, that of the mixt
 1.8
 """
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, is_at_most, provided
 from refdgm.divergences import F_DIVERGENCES
@@ -34,10 +35,11 @@ WIDE = np.array([0.7, np.log(2.2)])             # (mu, log sigma) of a Gaussian 
 
 def orthonormal_features(seed, log_p, units=40):
     """1, x, x^2 and tanh units, orthonormal under (p + a wide Gaussian)/2, and that law.  -> (n_x, k), (n_x,)"""
-    rng = np.random.default_rng(seed)
-    slopes, centres = rng.uniform(2.0, 5.0, size=units), np.linspace(-3.5, 5.5, units) + rng.normal(size=units) / 20
-    raw = np.column_stack([np.ones_like(GRID), GRID, GRID**2, np.tanh(slopes * (GRID[:, None] - centres))])
-    law = WEIGHTS * (np.exp(log_p) + np.exp(log_model(WIDE, GRID))) / 2
+    rng, x = np.random.default_rng(seed), here(GRID)
+    slopes, off = here((rng.uniform(2.0, 5.0, size=units), rng.normal(size=units)))
+    centres = np.linspace(-3.5, 5.5, units) + off / 20
+    raw = np.column_stack([np.ones_like(x), x, x**2, np.tanh(slopes * (x[:, None] - centres))])
+    law = here(WEIGHTS) * (np.exp(log_p) + np.exp(log_model(here(WIDE), x))) / 2
     left, sizes, _ = np.linalg.svd(np.sqrt(law)[:, None] * raw, full_matrices=False)
     return left[:, sizes > 1e-3 * sizes[0]] / np.sqrt(law)[:, None], law
 
@@ -49,26 +51,27 @@ def train(target, name, start, seed, eta=0.1, steps=260, signs=(-1, 1), score=1.
     term in Eq. 18.
     -> the path of (mu, sigma) (steps + 1, 2), and H + E on the grid at its end (n_x,)
     """
-    f, log_p = F_DIVERGENCES[name], log_target(target, GRID)
-    p, (features, law) = WEIGHTS * np.exp(log_p), orthonormal_features(seed, log_p)
+    f, x, weights = F_DIVERGENCES[name], here(GRID), here(WEIGHTS)
+    log_p = log_target(target, x)
+    p, (features, law) = weights * np.exp(log_p), orthonormal_features(seed, log_p)
     eta = eta / f.second(1.0)
-    theta, omega = start, features.T @ (law * -energy(start, GRID))
+    theta, omega = start, features.T @ (law * -energy(start, x))
     path = [theta]
     for _ in range(steps):
-        E = energy(theta, GRID)
-        q = WEIGHTS * np.exp(np.min(E) - E)
+        E = energy(theta, x)
+        q = weights * np.exp(np.min(E) - E)
         q = q / np.sum(q)
         r = np.exp(features @ omega + E)
         omega = omega + signs[1] * eta * ((p - q * r) * r * f.second(r)) @ features
         r = np.exp(features @ omega + E)
         reward = r * f.derivative(r) - f.f(r)
         pull = (p - q * r) * r * f.second(r) + score * q * (reward - q @ reward)
-        theta = theta + signs[0] * eta * pull @ grad_energy(theta, GRID)
+        theta = theta + signs[0] * eta * pull @ grad_energy(theta, x)
         path.append(theta)
         if not np.max(np.abs(theta)) < 20:          # it has left for good
             break
     path = np.array(path)
-    return np.stack([path[:, 0], np.exp(np.minimum(path[:, 1], 5.0))], axis=-1), features @ omega + energy(theta, GRID)
+    return np.stack([path[:, 0], np.exp(np.minimum(path[:, 1], 5.0))], axis=-1), features @ omega + energy(theta, x)
 
 
 # ---- claims ---------------------------------------------------------------------------
@@ -119,7 +122,7 @@ def ratio_error(guess=lambda log_ratio, E: log_ratio, steps=260):
     """|guess - log p/q| at the points x, for the q that has been learned and a guess in terms of H + E and E."""
     def error(x, target, **case):
         learned, log_ratio = train(target, **case, steps=steps)
-        gaussian = learned[-1] * [1, 0] + [0, np.log(learned[-1, 1])]
+        gaussian = np.array([learned[-1, 0], np.log(learned[-1, 1])])
         truth = log_target(target, GRID) - log_model(gaussian, GRID)
         return np.abs(guess(log_ratio, energy(gaussian, GRID)) - truth)[x]
     return error

@@ -25,6 +25,7 @@ import math
 
 import autograd.numpy as np
 
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_ordered, provided
 from refdgm.numerics import gaussian_log_prob, log_sum_exp, trapezoid
@@ -37,19 +38,19 @@ EVERYWHERE = onp.stack(onp.meshgrid(onp.linspace(-8, 8, 17), onp.linspace(-1, 1.
 
 def log_target(target):
     """log p(x) on the grid.  -> (n_x,)"""
-    return log_sum_exp(np.log(target["w"]) + gaussian_log_prob(X[..., None], target["mean"][:, None],
+    return log_sum_exp(np.log(target["w"]) + gaussian_log_prob(here(X)[..., None], target["mean"][:, None],
                                                                target["std"][:, None]**2))
 
 
 def log_generator(gaussians):
     """log g(x) on the grid, for each Gaussian.  (..., 2) -> (..., n_x)"""
     mean, log_std = gaussians[..., :1], gaussians[..., 1:]
-    return gaussian_log_prob(X, mean[..., None], np.exp(2 * log_std)[..., None])
+    return gaussian_log_prob(here(X), mean[..., None], np.exp(2 * log_std)[..., None])
 
 
 def exclusive_kl(log_g, log_p):
     """KL(g || p), the generator on the left (lecture12 Sec. 3.2).  (..., n_x) -> (...)"""
-    return np.sum(WEIGHTS * np.exp(log_g) * (log_g - log_p), axis=-1)
+    return np.sum(here(WEIGHTS) * np.exp(log_g) * (log_g - log_p), axis=-1)
 
 
 def inclusive_kl(log_g, log_p):
@@ -71,7 +72,7 @@ def js(log_g, log_p):
 def candidates(target):
     """Gaussians at each mode and at the moments, near these, and everywhere else.  -> (n, 2)"""
     places = onp.stack([component(target, 0), component(target, 1), moments(target)])
-    return onp.concatenate([EVERYWHERE, (places[:, None] + AROUND).reshape(-1, 2), places])
+    return onp.concatenate([here(EVERYWHERE), (places[:, None] + here(AROUND)).reshape(-1, 2), places])
 
 
 def best(divergence, target):
@@ -140,16 +141,16 @@ def fits(*divergences):
 
 
 def probability(log_g, where):
-    return np.sum(WEIGHTS * np.exp(log_g) * where)
+    return np.sum(here(WEIGHTS) * np.exp(log_g) * where)
 
 
 def covered(left, right):
     """The probability of the minor mode, and of the gap, under the minima of `left` and of `right`.  -> (2, 2)"""
     def probabilities(target):
-        low, high = sorted(target["mean"])
-        minor = np.abs(GRID - target["mean"][1]) < 3 * target["std"][1]
+        x, (low, high) = here(GRID), np.sort(target["mean"])
+        minor = np.abs(x - target["mean"][1]) < 3 * target["std"][1]
         margin = 4 * np.max(target["std"])
-        gap = (GRID > low + margin) & (GRID < high - margin)
+        gap = (x > low + margin) & (x < high - margin)
         laws = [log_generator(best(d, target)[:2]) for d in (left, right)]
         return np.array([[probability(log_g, where) for log_g in laws] for where in (minor, gap)])
     return probabilities

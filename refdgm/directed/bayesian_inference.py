@@ -33,14 +33,15 @@ def share(event, among):
 def chain_rule(a, b):
     """p(a) p(b|a) for every pair of values (kingma2019 Eq. A.1).  -> (A, B)"""
     every = onp.ones(len(a), dtype=bool)
-    return onp.array([[share(a == i, every) * share(b == j, a == i) for j in set(b)] for i in set(a)])
+    return onp.array([[share(a == i, every) * share(b == j, a == i) for j in onp.unique(b)]
+                      for i in onp.unique(a)])
 
 
 def bayes_rule(a, b):
     """p(b|a) p(a) / p(b) for every pair of values (kingma2019 Eq. A.2).  -> (A, B)"""
     every = onp.ones(len(a), dtype=bool)
-    return onp.array([[share(b == j, a == i) * share(a == i, every) / share(b == j, every) for j in set(b)]
-                      for i in set(a)])
+    return onp.array([[share(b == j, a == i) * share(a == i, every) / share(b == j, every) for j in onp.unique(b)]
+                      for i in onp.unique(a)])
 
 
 def log_evidence(prior, D, log_likelihood=coin.log_likelihood):
@@ -84,7 +85,8 @@ def records(seed, values=(3, 4), n=30):
 
 def shares_of_pairs(a, b, among=lambda a, b, i, j: a == a):
     """The oracle: how often each pair occurs among the records that among(a, b, i, j) selects, counted.  -> (A, B)"""
-    return onp.array([[share((a == i) & (b == j), among(a, b, i, j)) for j in set(b)] for i in set(a)])
+    return onp.array([[share((a == i) & (b == j), among(a, b, i, j)) for j in onp.unique(b)]
+                      for i in onp.unique(a)])
 
 
 def from_shares(combine):

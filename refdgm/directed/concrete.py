@@ -25,17 +25,14 @@ from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import gauss_legendre, sigmoid, trapezoid
 
-POWERS = onp.arange(4)
-
-
 def polynomial(f, h):
     """f(h).  (4,), (...) -> (...)"""
-    return np.sum(f * np.expand_dims(h, -1)**POWERS, axis=-1)
+    return np.sum(f * np.expand_dims(h, -1)**onp.arange(4), axis=-1)
 
 
 def polynomial_slope(f, h):
     """f'(h).  (4,), (...) -> (...)"""
-    return np.sum(f[1:] * POWERS[1:] * np.expand_dims(h, -1)**POWERS[:-1], axis=-1)
+    return np.sum(f[1:] * onp.arange(1, 4) * np.expand_dims(h, -1)**onp.arange(3), axis=-1)
 
 
 def relax(logit, tau, noise):

@@ -33,7 +33,7 @@ def smallest_gap(theta, blocks):
     precision = model.posterior_precision(theta)
     valid.require(sorted(sum(blocks, [])) == list(range(len(precision))),
                   f"the blocks must hold each of the {len(precision)} latents once, but are {blocks}.")
-    return 0.5 * (sum(_log_det(precision[np.ix_(B, B)]) for B in blocks) - _log_det(precision))
+    return 0.5 * (sum(_log_det(precision[onp.ix_(B, B)]) for B in blocks) - _log_det(precision))
 
 
 def _log_det(A):

@@ -24,7 +24,7 @@ from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.models import exponential_family as model
-from refdgm.numerics import kl, softmax
+from refdgm.numerics import kl, log_sum_exp, softmax
 
 
 def empirical(data, m):
@@ -43,7 +43,7 @@ def fit(s, mean_s, r, steps=40):
 
     Steps are halved while they lower the concave log-likelihood, mean_s . lam - log Z(lam).
     """
-    def mean_log_likelihood(lam): return mean_s @ lam - onp.logaddexp.reduce(s @ lam + r)
+    def mean_log_likelihood(lam): return mean_s @ lam - log_sum_exp(s @ lam + r)
     lam = onp.zeros(s.shape[1])
     for _ in range(steps):
         step = onp.linalg.solve(model.fisher_information(lam, s, r), mean_s - model.mean_statistics(lam, s, r))

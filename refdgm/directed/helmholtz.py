@@ -61,8 +61,9 @@ def sleep_step(theta, phi):
 
 def sleep_optimum(theta, groups):
     """The phi that the sleep phase ends at: q(z|x) is p(z| the group of x) (lecture12 Sec. 2.2.2).  -> {"q": (G, Z)}"""
-    rows = max(groups) + 1
-    valid.require(set(groups) == set(range(rows)), "groups must name every row 0, 1, .. of phi at least once.")
+    rows = int(onp.max(groups)) + 1
+    valid.require(onp.array_equal(onp.unique(groups), onp.arange(rows)),
+                  "groups must name every row 0, 1, .. of phi at least once.")
     belongs = onp.arange(rows)[:, None] == groups
     return {"q": np.log(np.dot(belongs, np.exp(tables.log_joint(theta))))}
 

@@ -18,6 +18,7 @@ The weight of the first component after 250 steps, and the maximum likelihood es
 """
 from typing import NamedTuple
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, equals, minimises
 from refdgm.models.finite_chain import stationary_law
@@ -36,7 +37,7 @@ class Learner(NamedTuple):
 def draw(rng, learner, log_B, observations, to_beat=lambda log_w, x, h: log_w[x, h]):
     """Monte Carlo sampling: one MIS step of one code in every chain (ou2018 Alg. 4).  -> x_k, h_k (C,), codes (C, n)"""
     chain, n = np.arange(len(learner.codes)), len(observations)
-    k, (to_propose, to_accept) = rng.integers(n, size=len(chain)), rng.random((2, len(chain)))
+    k, (to_propose, to_accept) = here((rng.integers(n, size=len(chain)), rng.random((2, len(chain)))))
     x, old, log_q = observations[k], learner.codes[chain, k], log_softmax(learner.c)
     log_w = log_softmax(learner.a) + log_B - log_q          # p(x, h) / q(h) under today's parameters; p(x_k) cancels
     proposal = np.searchsorted(np.cumsum(np.exp(log_q))[:-1], to_propose)
@@ -55,7 +56,8 @@ def ascend(logits, h, gamma):
 def learn(seed, theta, phi, log_B, observations, draw=draw, phi_sign=1.0, steps=250, chains=1000):
     """p(h) and q(h) at the start and at the end of a run of Algorithm 4 (ou2018 Alg. 4).  -> two arrays (2, H)"""
     rng = np.random.default_rng(seed)
-    codes = rng.choice(log_B.shape[1], p=softmax(theta["a"]), size=(chains, len(observations)))
+    up_to = np.cumsum(softmax(theta["a"]))
+    codes = np.searchsorted(up_to / up_to[-1], here(rng.random((chains, len(observations)))), side="right")
     learner = Learner(theta["a"], phi["c"], codes)
     for t in range(steps):
         gamma = 6 / (1 + t / 20)                            # sum gamma = inf, sum gamma^2 < inf

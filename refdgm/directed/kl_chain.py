@@ -22,6 +22,7 @@ import autograd.numpy as np
 from autograd import grad
 
 from refdgm import numerics
+from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_least, is_at_most
 from refdgm.models import joint_tables, tables
 from refdgm.models.joint_tables import kl, marginal
@@ -134,7 +135,7 @@ def descent(theta, phi, p_data, moving=True):
 
 def mean_step(theta, phi, p_data, moving=True, one=step, law=tables.log_q):
     """The exact mean of `step`: a sum over every draw (x, z)."""
-    x, z = np.indices(phi["q"].shape)
+    x, z = onp.indices(phi["q"].shape)
     probability = p_data[:, None] * np.exp(law(phi))
     return {name: weighted_sum(probability, tree) for name, tree in one(theta, phi, x, z, moving).items()}
 

@@ -15,6 +15,8 @@ KL[p~ || p] of one 0 and three 1s from a fair coin:
     >>> round(float(kl_from_data(X, lambda X: np.full(len(X), np.log(0.5)))), 3)
     0.131
 """
+from functools import partial
+
 import autograd.numpy as np
 
 from refdgm import validation as valid
@@ -114,7 +116,7 @@ def log_probability_of_data_set(theta, X):
 def discrete_case(seed):
     """Binary data and a sigmoid belief net."""
     case = random_data_case(seed, n=6)
-    return {"X": case["X"], "log_p": lambda X: log_marginal(case["theta"], X)}
+    return {"X": case["X"], "log_p": partial(log_marginal, case["theta"])}
 
 
 def kl_over_states(X, log_p):

@@ -56,7 +56,7 @@ def one_hot_states(cards):
 def random_case(seed, J=2):
     """Weights for a graph with two roots, a collider, and a node that reads it and a root."""
     rng = onp.random.default_rng(seed)
-    parents, cards = ((), (), (0, 1), (2, 1)), rng.permutation([2, 3, 2, 3])
+    parents, cards = ((), (), (0, 1), (2, 1)), tuple(rng.permutation([2, 3, 2, 3]).tolist())
     theta = [{"V": rng.normal(size=(J, sum(cards[i] for i in own))), "c": rng.normal(size=J),
               "U": 2 * rng.normal(size=(card, J)), "u": rng.normal(size=card)} for own, card in zip(parents, cards)]
     return {"parents": parents, "theta": theta, "cards": cards}

@@ -21,6 +21,8 @@ Three draws centred by their own mean have two thirds of the gradient:
     >>> round(float(centred["c"][0] / mean(**case, baseline=lambda x, log_w: 0.0)["c"][0]), 3)
     0.667
 """
+from functools import partial
+
 import autograd.numpy as np
 from autograd import grad
 
@@ -65,7 +67,7 @@ def input_dependent(seed):
     """A constant and a linear baseline in x: neither looks at the draws."""
     case = sbn.random_case(seed)
     c, v = (rng := onp.random.default_rng([seed, 1])).normal() - 3.0, rng.normal(size=3)
-    return {**case, "baseline": lambda x, log_w: c + x @ v}
+    return {**case, "baseline": partial(lambda c, v, x, log_w: c + x @ v, c, v)}
 
 
 def spread_of_the_past(seed):

@@ -16,6 +16,8 @@ The variance of one draw of the slope in m, along the path and by the score:
     >>> [round(float(variance(**smooth_case(0))[0]), 2) for variance in (path_variance, score_variance)]
     [0.33, 578.02]
 """
+from functools import partial
+
 import autograd.numpy as np
 
 from refdgm.backend import xp as onp
@@ -112,8 +114,8 @@ def both_added(draws, phi, f, slope, eps):
 def smooth_case(seed):
     """f and f' of a log-density."""
     case = random_case(seed)
-    return {"phi": case["phi"], "f": lambda z: log_joint(case["theta"], case["x"], z),
-            "slope": lambda z: slope_of_log_joint(case["theta"], case["x"], z)}
+    return {"phi": case["phi"], "f": partial(log_joint, case["theta"], case["x"]),
+            "slope": partial(slope_of_log_joint, case["theta"], case["x"])}
 
 
 def wave_case(seed):

@@ -20,6 +20,8 @@ Both sides of Eq. 23 for two draws:
     >>> round(float(log_of_sum(f) - resampling_entropy(f)), 3), round(float(mean_of_log(f)), 3)
     (0.731, 0.731)
 """
+from functools import partial
+
 import autograd.numpy as np
 from autograd import grad, jacobian
 
@@ -91,8 +93,8 @@ def draws_case(seed):
 def columns_case(seed):
     """f_1..f_3 as functions of the encoder's biases c, draws fixed."""
     case = draws_case(seed)
-    params, x, z = case["params"], case["x"], case["z"][0]
-    return {"f": lambda c: log_ratios({**params, "phi": {**params["phi"], "c": c}}, x, z), "c": params["phi"]["c"]}
+    def f(params, x, z, c): return log_ratios({**params, "phi": {**params["phi"], "c": c}}, x, z)
+    return {"f": partial(f, case["params"], case["x"], case["z"][0]), "c": case["params"]["phi"]["c"]}
 
 
 def mean(objective, *ks):

@@ -28,6 +28,7 @@ A = S = 1 and gamma_t = 1.5/t: T V_T goes to 2.25 / (3 - 1).
 import autograd.numpy as anp
 from autograd import grad, jacobian
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, tends_to
 from refdgm.numerics import log_sum_exp, softmax
@@ -82,7 +83,7 @@ def three_roots_case(seed, kept=True):
 def distances(sign=1, gamma=lambda t: 4 / (t + 3), to=slice(None)):
     """Root mean square over 400 runs of d(lam_t, roots), at t = 0 and t = T.  -> (2,)"""
     def trajectory(roots, start, kept, seed, T=1000):
-        noise = np.random.default_rng([seed, 3]).normal(size=(T, len(start))) / 2
+        noise = here(np.random.default_rng([seed, 3]).normal(size=(T, len(start)))) / 2
         lam = start
         for t in range(1, T + 1):
             f = -(lam - roots[0]) * (lam - roots[1]) * (lam - roots[2])

@@ -96,7 +96,7 @@ SHORT, LONG = 2, 400
 def semi_amortised(theta, network, x, alpha, gradient=grad_network, begin=propose, sign=1.0):
     """Where a long refinement ends, how far L fell on the way, and the gradient through a short one."""
     path = refine(posterior_of(theta, x), begin(network, x), sign * alpha, LONG)
-    rises = np.diff([bound(theta, x, q) for q in path[:10]])
+    rises = np.diff(np.array([bound(theta, x, q) for q in path[:10]]))
     return {"end": path[-1], "falls": np.sum(np.minimum(rises, 0.0)),
             "gradient": gradient(theta, network, x, alpha, SHORT)}
 

@@ -22,6 +22,7 @@ A coin with log-odds lam, F = 0.8 - z: 200 runs end around the root, log 4 = 1.3
 import autograd.numpy as anp
 from autograd import grad
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, equals
 from refdgm.models.exponential_family import fisher_information, log_p, mean_statistics, random_case
@@ -96,7 +97,7 @@ def step_without_correction(log_p, R, z, u_propose, u_accept):
 
 def metropolis(s, r, R, seed, runs, steps, freeze=None, restart=False, move=step):
     """The Metropolis-Hastings kernel of every run, one move a step."""
-    u = np.random.default_rng([seed, 3]).random((steps, 2, runs))
+    u = here(np.random.default_rng([seed, 3]).random((steps, 2, runs)))
 
     def kernel(lam, z, t, k):
         log_target = (lam if freeze is None else freeze) @ s.T + r          # unnormalised

@@ -84,7 +84,8 @@ def predicted(wake_sleep=rotation, vae=lambda theta, phi, p_data: 0 * rotation(t
         found = {}
         for name, block in (("wake-sleep", wake_sleep), ("vae", vae)):
             C = block(theta, phi, p_data)
-            found[name] = onp.block([[onp.zeros((len(C),) * 2), C], [-C.T, onp.zeros((C.shape[1],) * 2)]])
+            found[name] = onp.vstack([onp.hstack([onp.zeros((len(C),) * 2), C]),
+                                      onp.hstack([-C.T, onp.zeros((C.shape[1],) * 2)])])
         return found
     return both
 

@@ -54,7 +54,7 @@ def product_of_factors(parents, tables):
 
 def factor(table, nodes, M):
     """A table with one axis for each of `nodes`, in that order, shaped to broadcast over all M nodes."""
-    in_order = np.transpose(table, onp.argsort(nodes))
+    in_order = np.transpose(table, sorted(range(len(nodes)), key=nodes.__getitem__))
     return np.reshape(in_order, [table.shape[nodes.index(i)] if i in nodes else 1 for i in range(M)])
 
 
@@ -100,7 +100,7 @@ def relabelled(rng, graph=GRAPH):
     parents = [()] * len(graph)
     for j, own in enumerate(graph):
         parents[name[j]] = tuple(int(name[i]) for i in own)
-    return tuple(parents), rng.permutation([2, 3, 2, 3])
+    return tuple(parents), tuple(rng.permutation([2, 3, 2, 3]).tolist())
 
 
 def random_case(seed):

@@ -79,7 +79,7 @@ def blocks(p, dE, dH):
 
 def jacobian(K, curvature):
     """J = f''(1) [[-K_EE, K_EH], [-K_EH^T, -K_HH]] (yu2020 Theorem 4).  -> (..., d + e, d + e)"""
-    curvature = np.asarray(curvature)[..., None, None]
+    curvature = onp.asarray(curvature)[..., None, None]
     return curvature * np.concatenate([np.concatenate([-K.EE, K.EH], axis=-1),
                                        np.concatenate([-np.swapaxes(K.EH, -1, -2), -K.HH], axis=-1)], axis=-2)
 

@@ -16,6 +16,7 @@ A Bernoulli variable at log-odds 0 has the Fisher information 1/4:
 """
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import autograd.numpy as np
@@ -88,7 +89,8 @@ def regular_case(seed):
         scale = np.exp(theta[0])
         parts = [gaussian_log_prob(x[:, None], 0.0, scale**2), gaussian_log_prob(x[:, None], theta[1], scale**2 / 4)]
         return np.logaddexp(parts[0] + np.log(0.6), parts[1] + np.log(0.4))
-    return {"families": [Family(lambda lam, z: log_p(lam, c["s"], c["r"]), c["lam"], onp.arange(5), onp.ones(5)),
+    log_discrete = partial(lambda s, r, lam, z: log_p(lam, s, r), c["s"], c["r"])
+    return {"families": [Family(log_discrete, c["lam"], onp.arange(5), onp.ones(5)),
                          Family(log_mixture, rng.normal(size=2) / 3, *line)]}
 
 

@@ -103,5 +103,5 @@ def random_case(seed, n=3):
     phi = {"a": rng.uniform(0.4, 0.9), "b": rng.normal() / 4, "log_s": rng.uniform(-0.6, -0.1),
            "c": rng.uniform(0.5, 0.9), "d": rng.uniform(-0.6, -0.1), "log_t": rng.uniform(-0.6, -0.1)}
     theta = {name: rng.normal(size=n) / 2 for name in "uvmkg"}
-    return {"theta": theta, "phi": phi, "points": onp.linspace(-1.5, 1.5, n) + rng.normal(size=n) / 4,
-            "D": rng.dirichlet(4 * onp.ones(n))}
+    return {"theta": theta, "phi": {name: onp.asarray(leaf) for name, leaf in phi.items()},
+            "points": onp.linspace(-1.5, 1.5, n) + rng.normal(size=n) / 4, "D": rng.dirichlet(4 * onp.ones(n))}

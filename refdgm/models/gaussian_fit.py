@@ -18,6 +18,7 @@ KL matches the moments of the target: the standard deviation of the best Gaussia
 import autograd.numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.numerics import LOG_2PI, gaussian_log_prob, log_sum_exp, trapezoid
 
@@ -28,7 +29,7 @@ PRINTED = {"w": onp.array([0.33, 0.67]), "mean": onp.array([-1.0, 2.0]), "std": 
 def energy(gaussian, x=X):
     """E(x) = (x - mu)^2 / (2 sigma^2) (yu2020 Eq. 20).  (..., 2), (n_x,) -> (..., n_x)"""
     mu, log_sigma = gaussian[..., :1], gaussian[..., 1:]
-    return (x - mu)**2 / 2 * np.exp(-2 * log_sigma)
+    return (here(x) - mu)**2 / 2 * np.exp(-2 * log_sigma)
 
 
 def log_partition(gaussian):
@@ -44,13 +45,13 @@ def log_model(gaussian, x=X):
 def grad_energy(gaussian, x=X):
     """dE/dmu and dE/dlog sigma.  (..., 2), (n_x,) -> (..., n_x, 2)"""
     mu, sigma = gaussian[..., :1], onp.exp(gaussian[..., 1:])
-    z = (x - mu) / sigma
+    z = (here(x) - mu) / sigma
     return onp.stack([-z / sigma, -z**2], axis=-1)
 
 
 def log_target(target, x=X):
     """log p(x).  (n_x,) -> (n_x,)"""
-    parts = gaussian_log_prob(onp.asarray(x)[:, None, None], target["mean"][:, None], target["std"][:, None]**2)
+    parts = gaussian_log_prob(here(x)[:, None, None], target["mean"][:, None], target["std"][:, None]**2)
     return log_sum_exp(np.log(target["w"]) + parts)
 
 
@@ -63,7 +64,7 @@ def moments(target):
 def divergence(gaussian, log_p, f):
     """D_f(p||q) = E_q[f(p/q)] (yu2020 Eq. 1).  (2,), (n_x,) -> ()"""
     log_q = log_model(gaussian)
-    return np.sum(WEIGHTS * np.exp(log_q) * f.f(np.exp(log_p - log_q)))
+    return np.sum(here(WEIGHTS) * np.exp(log_q) * f.f(np.exp(log_p - log_q)))
 
 
 def monitor(target, f):
@@ -82,8 +83,8 @@ def slope_and_hessian(gaussian, log_p, f):
     (2,), (n_x,) -> (2,), (2, 2)
     """
     log_q, sigma = log_model(gaussian), onp.exp(gaussian[1])
-    u, z = onp.exp(log_p - log_q), (X - gaussian[0]) / sigma
-    c, weight = f.f(u) - u * f.derivative(u), WEIGHTS * onp.exp(log_q)
+    u, z = onp.exp(log_p - log_q), (here(X) - gaussian[0]) / sigma
+    c, weight = f.f(u) - u * f.derivative(u), here(WEIGHTS) * onp.exp(log_q)
     g = onp.array([z / sigma, z**2 - 1])
     dg = onp.array([[-1 / sigma**2 + 0 * z, -2 * z / sigma], [-2 * z / sigma, -2 * z**2]])
     return onp.dot(g, weight * c), onp.dot(g * (weight * (c + u**2 * f.second(u))), g.T) + onp.dot(dg, weight * c)

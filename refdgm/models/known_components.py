@@ -59,8 +59,8 @@ def maximum_likelihood(log_B, p_data):
             raise ArithmeticError(f"a weight of the maximum likelihood estimate is {onp.min(weights):.1e}: too small.")
         ratio = B / (B @ weights)[:, None]
         hessian = -ratio.T @ (p_data[:, None] * ratio)                  # of the log-likelihood, concave in the weights
-        n = len(weights)
-        system = onp.block([[hessian, onp.ones((n, 1))], [onp.ones((1, n)), onp.zeros((1, 1))]])    # keeps their sum
+        n, one = len(weights), onp.ones(len(weights))
+        system = onp.vstack([onp.column_stack([hessian, one]), onp.append(one, 0.0)])               # keeps their sum
         weights = weights - onp.linalg.solve(system, onp.append(p_data @ ratio, 0.0))[:n]
     return weights
 

@@ -19,6 +19,7 @@ The reversed label of a real x, c = 1, is y = 0: so it is the autoencoder that e
 import autograd.numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.numerics import kl, log_softmax
@@ -60,7 +61,7 @@ def encoders(eta, fixed):
 
 def prior(fixed, p_y=P_Y):
     """p(z|y) p(y).  -> (2, Z)"""
-    return p_y[:, None] * fixed["p_z"]
+    return here(p_y)[:, None] * fixed["p_z"]
 
 
 def joint(theta, p_data, fixed):
@@ -87,7 +88,7 @@ def vae_objective(theta, eta, p_data, fixed):
 
 def perfect_reversed(c, theta0, p_data, fixed):
     """q^r*(y) = 1[y = 1 - c] for an example with label c, the same for every x (lecture12 Sec. 3.3).  -> (X, 2)"""
-    return onp.tile([float(c == REAL), float(c == GENERATED)], (len(p_data), 1))
+    return onp.tile(onp.array([float(c == REAL), float(c == GENERATED)]), (len(p_data), 1))
 
 
 def optimal_reversed(c, theta0, p_data, fixed):

@@ -19,6 +19,7 @@ What x tells of its label, in nats, at most log 2 = 0.693:
 import autograd.numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.numerics import kl, log_sigmoid, log_softmax
 
@@ -49,14 +50,12 @@ def log_q_reversed(phi):
 
 def expectation(theta, p_data, p_y, f):
     """E_{p_theta(x|y) p(y)} f(y, x) for a table f (2, X).  -> ()"""
-    validate(p_y=p_y)
-    return np.sum(p_y[:, None] * class_laws(theta, p_data) * f)
+    return np.sum(_label_law(p_y)[:, None] * class_laws(theta, p_data) * f)
 
 
 def marginal(theta, p_data, p_y):
     """p_theta(x) = E_p(y) p_theta(x|y) (lecture12 Sec. 3.2).  -> (X,)"""
-    validate(p_y=p_y)
-    return np.dot(p_y, class_laws(theta, p_data))
+    return np.dot(_label_law(p_y), class_laws(theta, p_data))
 
 
 def target(theta0, phi, p_data, p_y):
@@ -68,13 +67,13 @@ def target(theta0, phi, p_data, p_y):
 
 def average_kl(theta, q_x, p_data, p_y):
     """E_p(y) KL(p_theta(x|y) || q(x|y)) for given q(x|y), (2, X) (lecture12 Lemma 1).  -> ()"""
-    return np.dot(p_y, kl(class_laws(theta, p_data), q_x))
+    return np.dot(here(p_y), kl(class_laws(theta, p_data), q_x))
 
 
 def weighted_js(theta, p_data, p_y):
     """E_p(y) KL(p_theta(x|y) || p_theta(x)), the information of x about y; JSD(p_g || p_data) for uniform labels."""
     laws = class_laws(theta, p_data)
-    return np.dot(p_y, kl(laws, np.stack(2 * [np.dot(p_y, laws)])))
+    return np.dot(here(p_y), kl(laws, np.stack(2 * [np.dot(here(p_y), laws)])))
 
 
 def optimal_phi(theta, p_data, p_y):
@@ -106,6 +105,13 @@ def optimal_case(seed, X=6):
     """As uniform_case, with the discriminator that is optimal for this generator."""
     case = uniform_case(seed, X)
     return {**case, "phi": optimal_phi(case["theta"], case["p_data"], UNIFORM)}
+
+
+def _label_law(p_y):
+    """p(y), UNIFORM or given, where the other arrays are."""
+    p_y = here(p_y)
+    validate(p_y=p_y)
+    return p_y
 
 
 def validate(theta=None, phi=None, p_data=None, p_y=None):

@@ -14,10 +14,12 @@ Gaussians of random precision have heavy tails: 10 scales out, how many nats abo
 42.846
 """
 import math
+from functools import partial
 
 import autograd.numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, has_order
 from refdgm.numerics import (all_binary, full_gaussian_log_prob, gaussian_log_prob, log_softmax, log_sum_exp, sigmoid,
@@ -145,7 +147,7 @@ def stepwise(p_star, bits=STATES):
     """Gives state k where Phi(z) is in its own stretch of [0, 1], of length p*_k."""
     from scipy.special import ndtri
     edges = ndtri(onp.cumsum(p_star)[:-1])
-    return lambda z, slope: steps(edges, bits, z, slope)
+    return partial(steps, edges, bits)
 
 
 def linear_case(seed):
@@ -158,7 +160,7 @@ def linear_case(seed):
 def marginal(p_star, decoder, slope):
     """p(x) = int N(z; 0, 1) prod_j Bernoulli(x_j; p_j(z)) dz for every x, by quadrature."""
     z, w = trapezoid(-7.0, 7.0, 30 * slope)
-    p, x = decoder(z, slope)[:, None], STATES
+    p, x = decoder(z, slope)[:, None], here(STATES)
     return (w * onp.exp(-z**2 / 2) / onp.sqrt(2 * onp.pi)) @ onp.prod(x * p + (1 - x) * (1 - p), axis=-1)
 
 

@@ -19,6 +19,7 @@ The gradient of log p(x) has mean zero, since that of log Z is E_p[du/dtheta]:
 import autograd.numpy as np
 
 from refdgm import validation as valid
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.numerics import all_binary, gaussian_log_prob, log_softmax, log_sum_exp, trapezoid, weighted_sum
@@ -140,7 +141,7 @@ def field_with(absorb):
     def log_density(theta, sigma):
         grid, w = trapezoid(-20.0, 20.0, 1001)
         def new_potential(x): return absorb(potential(theta, x), log_reference(x, sigma))
-        return new_potential(POINTS) - log_sum_exp(new_potential(grid[:, None]) + np.log(w))
+        return new_potential(here(POINTS)) - log_sum_exp(new_potential(grid[:, None]) + np.log(w))
     return log_density
 
 

@@ -17,6 +17,7 @@ How much of where it began a chain of two coupled units keeps with each step, th
 >>> round(float(spectrum(theta)[0][1]), 3)
 0.58
 """
+import math
 from typing import NamedTuple
 
 import autograd.numpy as np
@@ -120,7 +121,7 @@ def all_trajectories(D, H, k):
     shape = (2**D,) + (2**H, 2**D) * k
     valid.enumerable(2 ** (D + k * (D + H)), f"a trajectory of {k} steps with {D} visible and {H} hidden units",
                      D + k * (D + H))
-    index = onp.stack(onp.unravel_index(onp.arange(onp.prod(shape)), shape), axis=-1)
+    index = onp.stack(onp.unravel_index(onp.arange(math.prod(shape)), shape), axis=-1)
     return Trajectory(all_binary(D)[index[:, 0::2]], all_binary(H)[index[:, 1::2]])
 
 

@@ -22,6 +22,7 @@ import autograd.numpy as np
 from autograd import grad
 
 from refdgm import validation as valid
+from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of
 from refdgm.models import implicit, random_field, sbn
@@ -64,7 +65,7 @@ def force(theta, x):
 
 def log_partition(theta):
     """log Z = log int exp(u(x)) dx.  -> ()"""
-    return log_sum_exp(potential(theta, X) + np.log(DX))
+    return log_sum_exp(potential(theta, here(X)) + np.log(here(DX)))
 
 
 def generator_gradient(phi, eps):
@@ -77,8 +78,9 @@ def likelihood_gradient(theta, data):
     """E_p~[du/dtheta] - E_p[du/dtheta] (ou2018 Eq. 36, first row).  data (n, 1) -> dict"""
     valid.shape("data", data, (None, 1))
     valid.count("the number of observations", len(data))
-    p = onp.exp(potential(theta, X) - log_partition(theta)) * DX
-    negative = weighted_sum(p, random_field.grad_potential(theta, X))
+    x, dx = here((X, DX))
+    p = onp.exp(potential(theta, x) - log_partition(theta)) * dx
+    negative = weighted_sum(p, random_field.grad_potential(theta, x))
     positive = weighted_sum(onp.full(len(data), 1 / len(data)), random_field.grad_potential(theta, data))
     return {name: positive[name] - negative[name] for name in theta}
 
@@ -98,8 +100,9 @@ def entropy_gradient(phi, eps):
 
 def fields(theta, phi, data, entropy_factor=1.0, likelihood_gradient=likelihood_gradient):
     """Both rows as printed: theta ascends the first, phi descends the second (ou2018 Eq. 36).  -> {"theta", "phi"}"""
-    toward_modes = weighted_sum(DENSITY, reconstruction_gradient(theta, phi, EPS))
-    spread = weighted_sum(DENSITY, entropy_gradient(phi, EPS))
+    eps, density = here((EPS, DENSITY))
+    toward_modes = weighted_sum(density, reconstruction_gradient(theta, phi, eps))
+    spread = weighted_sum(density, entropy_gradient(phi, eps))
     return {"theta": likelihood_gradient(theta, data),
             "phi": {name: -toward_modes[name] - entropy_factor * spread[name] for name in phi}}
 

@@ -21,6 +21,7 @@ The largest real part of an eigenvalue of J at the two roots: the first attracts
 [-0.0056, 0.0333]
 """
 
+from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, is_stable
 from refdgm.models import sbn
@@ -33,13 +34,14 @@ STATISTICS = np.stack([np.prod(BITS[:, mask == 1], axis=1) for mask in all_binar
 
 def field(theta, phi, p_data):
     """f(theta, phi), both rows of Eq. 38 by enumeration (ou2018 Eq. 38).  (7,), dict -> (14,)"""
-    p = np.exp(log_p(theta, STATISTICS, np.zeros(8)))
-    return joined((p_data - p) @ STATISTICS, mean_score(phi, p[:, None] * sbn.posterior(phi, BITS)))
+    s = here(STATISTICS)
+    p = np.exp(log_p(theta, s, np.zeros(8)))
+    return joined((p_data - p) @ s, mean_score(phi, p[:, None] * sbn.posterior(phi, here(BITS))))
 
 
 def mean_score(phi, law):
     """E[dlog q(x, h)/dphi] under a law (8, 2) of (x, h).  -> dict"""
-    return weighted_sum(law, sbn.score_theta(phi, BITS[:, None], sbn.latent_states(phi)))
+    return weighted_sum(law, sbn.score_theta(phi, here(BITS)[:, None], sbn.latent_states(phi)))
 
 
 def jacobian(theta, phi, p_data, field=field):
