@@ -3,8 +3,8 @@ from types import ModuleType
 
 import numpy
 
-HOST_ONLY = {"random", "errstate", "polynomial"}    # cases are drawn on the host; a GPU has no floating-point flags, and
-#                                                     CuPy no nodes of Gauss's rules
+# Cases are drawn on the host; a GPU has no floating-point flags, and CuPy no nodes of Gauss's rules.
+HOST_ONLY = {"random", "errstate", "polynomial"}
 
 
 class Namespace(ModuleType):
