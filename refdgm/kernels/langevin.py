@@ -4,7 +4,7 @@ In every kernel x (C, n), chain (C, 1) uint32; `target` is a tuple of parameters
 knows, `rows` of scratch; `watched` is None where a finite score means a finite log p; the last three arguments are the
 number of steps made before and the key.
 """
-from functools import cache
+from functools import cache, reduce
 
 import numba
 import numpy as np
@@ -267,7 +267,7 @@ def run(kernel, step, target, state, constants, steps, threads=None, **options):
 
 def _name_the_step(step, before, after, n):
     """Let the twin make the steps of some chains that went wrong: it raises ValueError at the first."""
-    finite = np.logical_and.reduce([np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in after[:-1]])
+    finite = reduce(np.logical_and, [np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in after[:-1]])
     some = np.flatnonzero(~finite)[:100]
     state = type(before)(*(a[some] for a in before[:-1]), before.stream._replace(chain=before.stream.chain[some]))
     for _ in range(n):
