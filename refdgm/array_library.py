@@ -1,27 +1,28 @@
-"""The array library in use under one name, `xp`: NumPy, or CuPy once `backend.use` has chosen it."""
+"""The array library in use under one name, `xp`: NumPy, or CuPy once `backend.use` has chosen it.
+
+xp has the library's names; for what the library lacks, NumPy's own function, which asks its arguments what to do. The
+names lie in the module itself, so that to look one up costs what it costs in NumPy.
+"""
 from types import ModuleType
 
 import numpy
 
-# Cases are drawn on the host; a GPU has no floating-point flags, and CuPy no nodes of Gauss's rules.
+# cases are drawn on the host; a GPU has no floating-point flags, and CuPy no nodes of Gauss's rules
 HOST_ONLY = {"random", "errstate", "polynomial"}
+xp = ModuleType("refdgm.backend.xp", "The array library in use.")
+OWN = dict(vars(xp))
 
 
-class Namespace(ModuleType):
-    """A library's names; what it lacks, NumPy's own function tries."""
-
-    def __init__(self):
-        super().__init__("refdgm.backend.xp", "The array library in use.")
-        self.choose(numpy)
-
-    def choose(self, library):
-        """From now on `library`'s names."""
-        self.__dict__["library"] = library
-
-    def __getattr__(self, name):
-        if name in HOST_ONLY or not hasattr(self.library, name):
-            return getattr(numpy, name)
-        return getattr(self.library, name)
+def choose(library):
+    """From now on xp has `library`'s names."""
+    names = {name: value for name, value in vars(library).items() if name not in HOST_ONLY}
+    vars(xp).clear()
+    vars(xp).update({**vars(numpy), **names, **OWN, "__library__": library})
 
 
-xp = Namespace()
+def chosen():
+    """The library whose names xp has."""
+    return xp.__library__
+
+
+choose(numpy)

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy
 
-from refdgm.array_library import xp
+from refdgm.array_library import choose, chosen, xp
 
 
 class use:
@@ -24,19 +24,19 @@ class use:
     """
 
     def __init__(self, name):
-        self.before = xp.library
-        xp.choose(_library(name))
+        self.before = chosen()
+        choose(_library(name))
 
     def __enter__(self):
-        return xp.library
+        return chosen()
 
     def __exit__(self, *reason):
-        xp.choose(self.before)
+        choose(self.before)
 
 
 def name():
     """The name of the array library in use."""
-    return xp.library.__name__
+    return chosen().__name__
 
 
 def on_device(array):
@@ -62,7 +62,7 @@ def to_host(tree):
 
 def here(constant):
     """What a module has made when it was imported, an array or a tree of them, as arrays of the library in use."""
-    return to_host(constant) if xp.library is numpy else to_device(constant)
+    return to_host(constant) if chosen() is numpy else to_device(constant)
 
 
 def _moved(tree, move):
