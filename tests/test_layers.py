@@ -10,7 +10,7 @@ LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validatio
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
           ("checking", "sequential"), ("derivation", "contract", "instances"), ("judging",), ("draws", "values"),
           ("models", "divergences"),
-          ("launch",), ("cuda",), ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
+          ("launch", "proposals"), ("cuda",), ("jit",), ("kernels",), ("enumeration", "fused"), ("samplers",),
           ("directed", "undirected", "adversarial", "autoencoders"), ("learning",), ("experiments",),
           ("derivations", "contracts", "reproduction"), ("ledger",),
           ("verification", "falsification", "crosscheck", "derivation_files"),
