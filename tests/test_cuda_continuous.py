@@ -1,4 +1,6 @@
 """The CUDA kernels of chains on R^n, and of Metropolis chains, give the bits of the samplers' plain NumPy steps."""
+from typing import NamedTuple
+
 import cuda_on_cpu
 import numpy as np
 import pytest
@@ -74,3 +76,58 @@ def test_finite_metropolis(S, chains):
     with cuda_on_cpu.installed():
         there = backend.to_device((log_p, R, start))
         assert same(backend.to_host(finite_metropolis.run(*there, steps=20).state), expected)
+
+
+# ---- what goes wrong, and targets without a form in CUDA ------------------------------
+
+def message(sampler, target, state, options, steps=8):
+    with pytest.raises(ValueError) as wrong:
+        sampler.run(target, state, *options, steps=steps)
+    return str(wrong.value)
+
+
+@pytest.mark.parametrize("real, eps", [(np.float64, 1e200), (np.float32, 1e30)])
+@pytest.mark.parametrize("sampler, others", [(ula, ()), (sgld, ()), (sghmc, (0,)), (mala, ()), (hamiltonian, (3,))])
+def test_the_first_step_that_is_not_finite_is_named(sampler, others, real, eps):
+    target, options = gaussian(2), ((lambda t: eps) if sampler is sgld else eps, *others)
+    state = sampler.init(target, np.random.default_rng(3).normal(size=(70, 2)), seed=5, first=11, real=real)
+    expected = message(sampler, target, state, options)
+    assert "for chain" in expected and "at step" in expected
+    with cuda_on_cpu.installed():
+        assert message(sampler, backend.to_device(target), backend.to_device(state), options) == expected
+
+
+class Ridge(NamedTuple):
+    """A target of a user: log p(x) = -stiffness |x|^2 / 2 + x_0."""
+    stiffness: np.ndarray
+
+    def log_p_and_score(self, x):
+        score = -self.stiffness * x
+        log_p = (score * x).sum(axis=1) / 2 + x[:, 0]
+        score[:, 0] += 1
+        return log_p, score
+
+
+class OnlyForHost(NamedTuple):
+    """A target with a form for the host's processor alone."""
+    stiffness: np.ndarray
+
+
+def test_a_target_without_a_form_in_cuda_is_followed_in_cupy():
+    x = np.random.default_rng(3).normal(size=(33, 2))
+    for sampler, *options in SAMPLERS.values():
+        for target in (lambda x: -(x**2).sum(axis=1) / 2 + x[:, 0], Ridge(np.array([2.0]))):
+            expected = start = sampler.init(target, x, seed=5)
+            for _ in range(3):
+                expected = sampler.step(target, expected, *options)
+            with cuda_on_cpu.installed():
+                found = sampler.run(backend.to_device(target), backend.to_device(start), *options, steps=3).state
+                assert same(backend.to_host(found), expected)
+
+
+def test_a_form_for_the_host_alone_is_refused_on_a_gpu(monkeypatch):
+    monkeypatch.setitem(targets.FORMS, OnlyForHost, None)
+    with cuda_on_cpu.installed() as cupy:
+        for sampler, *_ in SAMPLERS.values():
+            with pytest.raises(ValueError, match="a OnlyForHost is no target: it has no method"):
+                sampler.init(OnlyForHost(cupy.ones(1)), cupy.ones((3, 2)))

@@ -35,6 +35,7 @@ from typing import NamedTuple
 import autograd.numpy as anp
 from autograd import make_vjp
 
+from refdgm import backend
 from refdgm import validation as valid
 from refdgm.backend import xp as np
 from refdgm.elementary import dot_fused, dot_in_order, exp, log, tanh
@@ -69,8 +70,7 @@ def log_p_and_score(target, x, *batch):
         target = cast(target, x.dtype)
         if hasattr(target, "log_p_and_score"):
             return target.log_p_and_score(x, *batch)
-        valid.require(type(target) in FORMS, f"a {type(target).__name__} is no target: it has neither a method "
-                                             "log_p_and_score nor a registered block_form.")
+        valid.require(has_form(target), f"a {type(target).__name__} is no target: it has no method log_p_and_score.")
         score, log_p = np.empty_like(x.T, order="C"), np.empty(len(x), x.dtype)
         scratch = np.empty((getattr(target, "rows", 0), len(x)), x.dtype)
         for drawn in batch:
@@ -91,8 +91,8 @@ def cast(target, real):
 
 
 def has_form(target):
-    """Whether the target has a form for blocks of chains, so that a chain of it can be compiled."""
-    return getattr(target, "form", False) or type(target) in FORMS         # the first: in refdgm.kernels.targets
+    """Whether a chain of the target can be compiled: it has a form in this package or, on the host, a block_form."""
+    return getattr(target, "form", False) or type(target) in FORMS and backend.name() == "numpy"
 
 
 def finite_log_p_and_score(target, x, stream, draw=None):
