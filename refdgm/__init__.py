@@ -6,12 +6,16 @@
 import importlib
 import os
 
+from refdgm.loading import guard_formulas
+
 __version__ = "0.1.0"
 
 # In a checkout the derivations lie beside the package; installed, they are refdgm.derivations.
 _beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir(os.path.join(_beside, "derivations")):
     __path__.append(_beside)
+
+guard_formulas()
 
 _SUBMODULES = ("adversarial", "autoencoders", "bench_cases", "benchmark", "chains", "checking", "cli", "contract",
                "contracts", "crosscheck", "datasets", "derivation", "derivations", "diagnostics", "directed",

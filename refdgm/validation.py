@@ -2,8 +2,6 @@
 
 Arguments may be autograd boxes (inside a gradient); those are looked at by value.
 """
-from numbers import Number
-
 from autograd.tracer import getval
 
 from refdgm.backend import xp as np
@@ -29,19 +27,6 @@ def finite(name, tree):
     if not np.isfinite(a).all():
         bad = np.argwhere(~np.isfinite(a))
         raise ValueError(f"{name} must be finite, but {name}{_at(bad)} is {_first(a, bad)}.")
-
-
-def real_numbers(name, value):
-    """An array, or a float, is of real numbers and none is NaN; whether infinities make sense is the formula's matter."""
-    if not isinstance(value, (np.ndarray, np.generic, float)):
-        return
-    a = np.asarray(value)
-    if a.dtype.kind == "f":
-        if a.size and np.isnan(np.min(a)):                      # NaN carries over, and min makes no array
-            bad = np.argwhere(np.isnan(a))
-            raise ValueError(f"{name} must be finite, but {name}{_at(bad)} is nan.")
-    elif a.dtype.kind not in "iub" and not (a.dtype.kind == "O" and all(isinstance(each, Number) for each in a.flat)):
-        raise TypeError(f"{name} must hold real numbers, but has the dtype {a.dtype}.")
 
 
 def shape(name, array, expected):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import refdgm
 
-LAYERS = [("array_library",), ("autograd_on_device",), ("backend",), ("validation", "formulas", "files"), ("boundary",),
+LAYERS = [("array_library",), ("autograd_on_device",), ("backend",),
+          ("validation", "formulas", "files", "boundary"), ("loading",),
           ("numerics", "trees", "markup", "line_code", "workers"),
           ("elementary", "gradients"), ("streams", "updates", "frameworks", "journal"),
           ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
