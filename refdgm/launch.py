@@ -59,7 +59,9 @@ def launch_layer(family, name, x, w, start, *arguments, draw=()):
     """Run a kernel built on layer.cuh: units given the layer beside them.  x (C, K), w (K, N), start (N,)"""
     shape = len(x), *w.shape
     blocks = -(-shape[0] // TILE_ROWS) * -(-shape[2] // TILE_COLUMNS)
-    launch(family, name, x.dtype, blocks, (THREADS[x.dtype.type],), x, w, start, *arguments, *shape, draw=draw)
+    aligned = shape[1] % 4 == shape[2] % 4 == x.data.ptr % 16 == w.data.ptr % 16 == 0
+    launch(family, name, x.dtype, blocks, (THREADS[x.dtype.type],), x, w, start, *arguments, *shape, draw=draw,
+           ALIGNED=int(aligned))
 
 
 def launch_in_order(family, name, x, *arguments, draw=()):

@@ -1,4 +1,4 @@
-// A step of annealed importance sampling of an RBM: the hidden units and their logits, the weight, the visible units.
+// The half steps of annealed importance sampling of an RBM, at step t = `step` of the path.
 
 // h ~ Bern(sigmoid(beta logits)),  logits = c + v w
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) hidden(
@@ -17,21 +17,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) hidden(
         store_four(logits + size_t(row) * N, column, N, aligned, raw);
         store_four(h + size_t(row) * N, column, N, aligned, four_bits(hot.v, column, chain[row], draw));
     });
-}
-
-// log_w += log f_t(v) - log f_(t-1)(v), t = step.  v (M, D), logits (M, H)
-extern "C" __global__ void weigh(const real* v, const real* logits, const real* b, const real* base, const real* betas,
-                                 real* log_w, int M, int D, int H, int group, unsigned step) {
-    const real old = betas[step - 1], beta = betas[step];
-    real total = threadIdx.y == 0 && own_chain() < M ? log_w[own_chain()] : 0;
-    total = sum_in_order(total, M, D, group, 1, [&](int row, int i) -> Term {
-        return {v[size_t(row) * D + i] * ((beta - old) * (b[i] - base[i])), 1, 1};
-    });
-    total = sum_in_order(total, M, H, group, 1, [&](int row, int j) -> Term {
-        real logit = logits[size_t(row) * H + j], before = old * logit, after = beta * logit;
-        return {elementary::larger(after, 0) - elementary::larger(before, 0), factor(after), factor(before)};
-    });
-    if (threadIdx.y == 0 && own_chain() < M) log_w[own_chain()] = total;
 }
 
 // v ~ Bern(sigmoid((1 - beta) base + beta (b + h w))), the product by itself first: start is zero

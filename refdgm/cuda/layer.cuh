@@ -4,21 +4,25 @@
 
 constexpr int BLOCKS = 512 / THREADS;           // on a processor at once: no more than 128 registers for a thread
 constexpr int DEPTH = 8, ROWS = 8, COLUMNS = TILE_ROWS * TILE_COLUMNS / (ROWS * THREADS);
-constexpr int ACROSS = TILE_COLUMNS / COLUMNS, X_LOADS = TILE_ROWS * DEPTH / 4 / THREADS;
+constexpr int ACROSS = TILE_COLUMNS / COLUMNS, X_STEP = THREADS / (DEPTH / 4);
+constexpr int X_LOADS = TILE_ROWS / X_STEP;
 static_assert(TILE_COLUMNS * DEPTH / 4 <= THREADS && COLUMNS % 4 == 0 && ROWS == 8, "a thread loads four of w at most");
 
 struct alignas(16) Four { real v[4]; };
 
-// Four numbers of a row from column k on, zeros beyond its end.
-__device__ inline Four load_four(const real* row, int k, int length, bool inside, bool aligned) {
-    if (inside && aligned && k < length) return *reinterpret_cast<const Four*>(row + k);
-    Four four;
+// Four numbers of a row from column k on, zeros beyond its end. -DALIGNED=1: all rows can be read four at a time.
+__device__ inline Four load_four(const real* row, int k, int length) {
+    Four four{};
+#if ALIGNED
+    if (k < length) four = *reinterpret_cast<const Four*>(row + k);
+#else
 #pragma unroll
-    for (int i = 0; i < 4; ++i) four.v[i] = inside && k + i < length ? row[k + i] : real(0);
+    for (int i = 0; i < 4; ++i) if (k + i < length) four.v[i] = row[k + i];
+#endif
     return four;
 }
 
-// Rows of `length` numbers can be read four at a time.
+// Rows of `length` numbers can be written four at a time.
 __device__ inline bool in_fours(const real* x, int length) {
     return length % 4 == 0 && reinterpret_cast<unsigned long long>(x) % 16 == 0;
 }
@@ -31,28 +35,24 @@ __device__ inline void layer(const real* x, const real* w, const real* start, in
     const int tiles = (N + TILE_COLUMNS - 1) / TILE_COLUMNS, tid = threadIdx.x;
     const int first_row = blockIdx.x / tiles * TILE_ROWS, first_column = blockIdx.x % tiles * TILE_COLUMNS;
     const int down = tid / ACROSS, right = tid % ACROSS;
-    const int w_row = tid / (TILE_COLUMNS / 4), w_four = tid % (TILE_COLUMNS / 4);
-    const bool x_aligned = in_fours(x, K), w_aligned = in_fours(w, N);
+    const int x_row = tid / (DEPTH / 4), x_k = tid % (DEPTH / 4) * 4;           // what this thread fetches
+    const int w_k = tid / (TILE_COLUMNS / 4), w_four = tid % (TILE_COLUMNS / 4);
 
-    Four x_next[X_LOADS], w_next;
+    Four x_next[X_LOADS], w_next{};
     auto fetch = [&](int k) {
 #pragma unroll
-        for (int i = 0; i < X_LOADS; ++i) {
-            int at = tid + i * THREADS, row = first_row + at / (DEPTH / 4);
-            x_next[i] = load_four(x + size_t(row) * K, k + at % (DEPTH / 4) * 4, K, row < M, x_aligned);
-        }
-        if (w_row < DEPTH)
-            w_next = load_four(w + size_t(k + w_row) * N, first_column + w_four * 4, N, k + w_row < K, w_aligned);
+        for (int i = 0; i < X_LOADS; ++i)                       // a row beyond the last one is not used
+            x_next[i] = load_four(x + size_t(min(first_row + x_row + i * X_STEP, M - 1)) * K, k + x_k, K);
+        if (w_k < DEPTH)
+            w_next = k + w_k < K ? load_four(w + size_t(k + w_k) * N, first_column + w_four * 4, N) : Four{};
     };
     auto put = [&](int half) {
 #pragma unroll
         for (int i = 0; i < X_LOADS; ++i)
 #pragma unroll
-            for (int j = 0; j < 4; ++j) {
-                int at = tid + i * THREADS, row = at / (DEPTH / 4);
-                xs[half][at % (DEPTH / 4) * 4 + j][row / 4].v[row % 4] = x_next[i].v[j];
-            }
-        if (w_row < DEPTH) ws[half][w_row][w_four] = w_next;
+            for (int j = 0; j < 4; ++j)
+                xs[half][x_k + j][x_row / 4 + i * (X_STEP / 4)].v[x_row % 4] = x_next[i].v[j];
+        if (w_k < DEPTH) ws[half][w_k][w_four] = w_next;
     };
 
     real sums[ROWS][COLUMNS];

@@ -9,4 +9,4 @@ def sweeps(h, x, chain, a, W, W_transposed, b, step, steps, k0, k1, lanes, group
     s, (D, H) = np.empty_like(x), W.shape
     for t in range(step, step + steps):
         launch_layer("sbn", "activate", h, W_transposed, b, s)
-        launch_in_order("sbn", "sweep", h, s, x, chain, a, W_transposed, len(h), H, D, group, draw=(t, 0, k0, k1))
+        launch_in_order("sbn_sweep", "sweep", h, s, x, chain, a, W_transposed, len(h), H, D, group, draw=(t, 0, k0, k1))
