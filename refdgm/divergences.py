@@ -96,9 +96,18 @@ def u_log_u(u):
 
 @primitive
 def wright_omega(z):
-    """The w with w + log w = z, that is Lambert's W(exp(z)) without overflow."""
-    from scipy.special import wrightomega
-    return wrightomega(z)
+    """The w with w + log w = z, that is Lambert's W(exp(z)) without overflow.
+
+    Three steps of order four (Fritsch, Shafer and Crowley 1973). Below -50 w is exp(z) to rounding, above 1e20 z.
+    """
+    near = onp.minimum(onp.maximum(z, -50.0), 1e20)
+    low, high = onp.minimum(near, 0.0), onp.maximum(near, 0.0)          # near is their sum
+    w = onp.log1p(onp.exp(low)) + high
+    for _ in range(3):
+        r, above = high + onp.log(onp.exp(low) / w) - w, 1 + w
+        q = 2 * above * (above + 2 / 3 * r)
+        w = w * (1 + r / above * (q - r) / (q - 2 * r))
+    return onp.where(near == z, w, onp.where(z < 0, onp.exp(onp.minimum(z, 0.0)), z))[()]
 
 
 defvjp(wright_omega, lambda w, z: lambda g: g * w / (1 + w))

@@ -15,10 +15,10 @@ LACKS = set("""asmatrix block bmat busday_count busday_offset datetime_as_string
     polyint spacing unstack vecdot vecmat""".split())                   # as of CuPy 14.2
 LINALG_LACKS = set("diagonal matrix_norm multi_dot outer svdvals tensordot trace vecdot vector_norm".split())
 UPLOADS = {"array", "asarray", "ascontiguousarray", "asanyarray", "asfortranarray"}     # take NumPy's arrays, and lists
-TAKES_LISTS = UPLOADS | {"concatenate", "stack", "hstack", "vstack", "column_stack", "dstack", "zeros", "ones", "empty",
-                         "full", "indices", "broadcast_shapes", "broadcast_arrays", "unravel_index", "ix_", "einsum",
-                         "ravel_multi_index", "select", "choose", "split", "promote_types", "result_type", "ndim",
-                         "shape", "size", "iscomplexobj", "isscalar", "append"}
+JOINS = {"concatenate", "concat", "stack", "hstack", "vstack", "column_stack", "dstack"}            # take CuPy's arrays
+TAKES_OTHERS = UPLOADS | set("""append arange array_equal broadcast_arrays broadcast_shapes choose einsum empty eye full
+    identity indices iscomplexobj isscalar issubdtype ix_ linspace logspace ndim ones promote_types ravel_multi_index
+    result_type select shape size tri unravel_index zeros""".split())       # the rest begins with an array, but for ufuncs
 OPTIONS_LACKED = {"where", "initial", "correction", "subok", "like", "device"}
 PLAIN = (tuple, list, int, str, bool, type, numpy.dtype, type(None))     # as cupy.shape, cupy.result_type give
 
@@ -40,7 +40,7 @@ class ndarray:
                         "array explicitly.")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        if method != "__call__" or ufunc.__name__ in LACKS:
+        if method != "__call__" or not hasattr(cupy, ufunc.__name__):
             return NotImplemented
         given = inputs + options.get("out", ())
         if not all(isinstance(x, (ndarray, numpy.ndarray, numpy.generic, int, float, complex, bool)) for x in given):
@@ -198,8 +198,15 @@ def _wrapped(result):
 
 def _through(function, arguments, options):
     name = function.__name__
-    if name not in TAKES_LISTS and arguments and isinstance(arguments[0], (list, tuple)):
-        raise TypeError(f"Unsupported type {type(arguments[0])}")
+    if name in JOINS:
+        strangers = [x for x in arguments[0] if not isinstance(x, ndarray)]
+    elif isinstance(function, numpy.ufunc):
+        strangers = [x for x in arguments if isinstance(x, (list, tuple))]
+    else:
+        strangers = [x for x in arguments[:1] if not isinstance(x, ndarray) and name not in TAKES_OTHERS]
+        strangers += [x for x in arguments[1:2] if isinstance(x, ndarray) and name == "repeat"]
+    for x in strangers:
+        raise TypeError(f"Unsupported type {type(x)}")
     return _wrapped(function(*_inside(arguments), **_known(options)))
 
 

@@ -86,7 +86,7 @@ def value_and_supremum(L):
     """L at H, and minus L at log(p Z): at most D_f, and at most -D_f."""
     def values(E, H, p):
         best = onp.log(p * onp.sum(onp.exp(-E)))
-        return onp.concatenate([[L(name, E, H, p) for name in SMOOTH], [-L(name, E, best, p) for name in SMOOTH]])
+        return onp.array([L(name, E, H, p) for name in SMOOTH] + [-L(name, E, best, p) for name in SMOOTH])
     return values
 
 

@@ -59,8 +59,8 @@ def flat_generators_case(seed):
 
 def away_and_at_home(divergence):
     """D_f(P||Q) and -D_f(P||P): the first is to exceed a squared distance, the second to be zero."""
-    return lambda p, q, generators: np.concatenate([[divergence(f, p, q) for f in generators],
-                                                    [-divergence(f, p, p) for f in generators]])
+    return lambda p, q, generators: np.array([divergence(f, p, q) for f in generators]
+                                              + [-divergence(f, p, p) for f in generators])
 
 
 def squared_variation(p, q, generators):
@@ -91,8 +91,8 @@ def test_functions_case(seed):
 
 def value_and_optimum(bound):
     """The bound at T = f'(r), and minus the bound at T = f'(p/q): at most D_f, and -D_f."""
-    return lambda p, q, r: np.concatenate([[bound(name, p, q, r) for name in SMOOTH],
-                                           [-bound(name, p, q, p / q) for name in SMOOTH]])
+    return lambda p, q, r: np.array([bound(name, p, q, r) for name in SMOOTH]
+                                     + [-bound(name, p, q, p / q) for name in SMOOTH])
 
 
 def lemma_1(name, p, q, r):

@@ -128,7 +128,7 @@ def read_off(p, parents):
     """What a joint says: its total, and p(x_j | all earlier nodes), of which Eq. 1.6 keeps the parents only."""
     order = topological_order(parents)
     first = [onp.sum(p, axis=tuple(order[n:]), keepdims=True) for n in range(len(order) + 1)]   # of the first n nodes
-    return [first[0].item()] + [after / before for before, after in zip(first, first[1:])]
+    return [onp.ravel(first[0])[0]] + [after / before for before, after in zip(first, first[1:])]
 
 
 def what_the_tables_say(parents, tables):

@@ -36,8 +36,10 @@ def all_counts(m, K):
     rows, left = onp.zeros((1, 0), dtype=int), onp.array([K])
     for _ in range(m - 1):
         options = left + 1                                  # the next count is 0, 1, ... or all that is left
-        parent = onp.repeat(onp.arange(len(rows)), options)
-        next_count = onp.arange(len(parent)) - onp.repeat(onp.cumsum(options) - options, options)
+        ends = onp.cumsum(options)
+        index = onp.arange(int(ends[-1]))
+        parent = onp.searchsorted(ends, index, side="right")
+        next_count = index - (ends - options)[parent]
         rows, left = onp.column_stack([rows[parent], next_count]), left[parent] - next_count
     return onp.column_stack([rows, left])
 
@@ -49,6 +51,6 @@ def multinomial(log_q, K):
     """
     valid.finite("log_q", log_q)
     counts = all_counts(np.shape(log_q)[-1], K)
-    log_factorial = onp.concatenate([[0.0], onp.cumsum(onp.log(onp.arange(1, K + 1)))])
+    log_factorial = onp.concatenate([onp.zeros(1), onp.cumsum(onp.log(onp.arange(1, K + 1)))])
     log_ways = log_factorial[K] - onp.sum(log_factorial[counts], axis=-1)
     return counts, log_ways + np.dot(log_q, counts.T)

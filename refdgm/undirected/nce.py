@@ -54,7 +54,7 @@ def scaled(factor, tree):
     """factor (...) times each leaf (..., *leaf)."""
     if isinstance(tree, dict):
         return {name: scaled(factor, leaf) for name, leaf in tree.items()}
-    return onp.reshape(factor, onp.shape(factor) + (1,) * (onp.ndim(tree) - onp.ndim(factor))) * tree
+    return onp.reshape(onp.asarray(factor), onp.shape(factor) + (1,) * (onp.ndim(tree) - onp.ndim(factor))) * tree
 
 
 def update(theta_hat, p_n, E, N, grad_u_hat=grad_u_hat):
