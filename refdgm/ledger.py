@@ -8,12 +8,11 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
 import os
 import pkgutil
 import sys
 import tomllib
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 ROOMS = ("divergences", "models", "samplers", "directed", "undirected", "adversarial", "autoencoders")    # of CLAIMS
@@ -187,12 +186,14 @@ def nearest(wrong, known):
 
 
 def place(claim_or_derivation):
-    """Where it is written, "path:line": the file and line of a Claim's id, or of a Derivation's function."""
+    """Where it is written, "path:line": the file and line of a Claim's id, or of a Derivation's function; or None."""
     steps = getattr(claim_or_derivation, "steps", None)
     if steps is not None:
         code = steps.__code__
         return f"{_short(code.co_filename)}:{code.co_firstlineno}"
     path = _file_of(claim_or_derivation)
+    if not path:
+        return None
     try:
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
@@ -211,7 +212,10 @@ def _files():
 def _file_of(claim):
     if claim.id in claims() and claims()[claim.id] is claim:
         return _files()[claim.id]
-    return inspect.getsourcefile(claim.claimed) or ""
+    claimed = claim.claimed
+    while isinstance(claimed, partial):
+        claimed = claimed.func
+    return claimed.__code__.co_filename if hasattr(claimed, "__code__") else ""     # a function of NumPy, say
 
 
 def _short(path):
