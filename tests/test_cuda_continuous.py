@@ -7,9 +7,19 @@ import pytest
 from test_cuda import CHAINS, REALS, same
 
 from refdgm import backend
-from refdgm.models import targets
+from refdgm.models import linear_gaussian, targets
 from refdgm.models.logistic_regression import logistic_regression
-from refdgm.samplers import finite_metropolis, hamiltonian, mala, random_walk, sghmc, sgld, ula
+from refdgm.samplers import (
+    finite_metropolis,
+    hamiltonian,
+    linear_gaussian_mis,
+    mala,
+    random_walk,
+    sbn_mis,
+    sghmc,
+    sgld,
+    ula,
+)
 
 pytestmark = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason="no C++ compiler is found: c++, g++ or clang++")
 
@@ -78,6 +88,39 @@ def test_finite_metropolis(S, chains):
         assert same(backend.to_host(finite_metropolis.run(*there, steps=20).state), expected)
 
 
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("D, H, own_x", [(1, 1, False), (5, 2, True), (7, 5, False), (4, 18, True)])
+def test_mis_of_a_linear_gaussian_posterior(D, H, own_x, chains, real):
+    theta, phi, x = linear_gaussian.random_case(5, D, H).values()
+    x = x + np.random.default_rng(D).normal(size=(chains, 1)) if own_x else x
+    expected = start = linear_gaussian_mis.init(theta, phi, x, chains, seed=5, first=11, real=real)
+    for _ in range(7):
+        expected = linear_gaussian_mis.step(theta, phi, x, expected)
+    with cuda_on_cpu.installed():
+        *problem, state = backend.to_device((theta, phi, x, start))
+        begun = linear_gaussian_mis.run(*problem, state, steps=2).state
+        assert same(backend.to_host(linear_gaussian_mis.run(*problem, begun, steps=5).state), expected)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("chains", CHAINS)
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("n, D, H", [(1, 1, 1), (4, 5, 3), (2, 70, 9), (3, 129, 37)])
+def test_mis_of_codes(n, D, H, every, chains, real):
+    rng = np.random.default_rng(D)
+    theta = {"a": rng.normal(size=H), "W": rng.normal(size=(D, H)), "b": rng.normal(size=D)}
+    phi = {"V": rng.normal(size=(H, D)), "c": rng.normal(size=H)}
+    x = rng.integers(0, 2, (n, D)).astype(float)
+    expected = start = sbn_mis.init(theta, phi, x, chains, seed=5, real=real)
+    for _ in range(5):
+        expected = sbn_mis.step(theta, phi, x, expected, every)
+    with cuda_on_cpu.installed():
+        *problem, state = backend.to_device((theta, phi, x, start))
+        begun = sbn_mis.run(*problem, state, 2, every).state
+        assert same(backend.to_host(sbn_mis.run(*problem, begun, 3, every).state), expected)
+
+
 # ---- what goes wrong, and targets without a form in CUDA ------------------------------
 
 def message(sampler, target, state, options, steps=8):
@@ -95,6 +138,33 @@ def test_the_first_step_that_is_not_finite_is_named(sampler, others, real, eps):
     assert "for chain" in expected and "at step" in expected
     with cuda_on_cpu.installed():
         assert message(sampler, backend.to_device(target), backend.to_device(state), options) == expected
+
+
+def overflowing_gaussian():
+    """A posterior whose weight of h = 0 is finite, and of nearly every other h is not, in float32."""
+    theta, phi, x = linear_gaussian.random_case(5, 3, 2).values()
+    theta = {**theta, "W": 1e25 * np.ones((3, 2))}
+    return linear_gaussian_mis, (theta, phi, x), linear_gaussian_mis.init(theta, phi, x, 9, 5, np.zeros((9, 2)),
+                                                                          first=11, real=np.float32)
+
+
+def overflowing_codes():
+    """Codes of which two units that are on make the activations overflow."""
+    theta = {"a": np.zeros(3), "W": np.full((4, 3), 1e308), "b": np.zeros(4)}
+    problem = theta, {"V": np.zeros((3, 4)), "c": np.zeros(3)}, np.ones((2, 4))
+    return sbn_mis, problem, sbn_mis.init(*problem, 9, 5, np.zeros((9, 2, 3)), first=11)
+
+
+@pytest.mark.parametrize("case", [overflowing_gaussian, overflowing_codes])
+def test_the_first_weight_that_is_not_finite_is_named(case):
+    sampler, problem, state = case()
+    with pytest.raises(ValueError, match="must be finite, but is -?(inf|nan) for chain 1. at step") as expected:
+        for _ in range(8):
+            state = sampler.step(*problem, state)
+    sampler, problem, state = case()
+    with cuda_on_cpu.installed(), pytest.raises(ValueError) as found:
+        sampler.run(*backend.to_device((*problem, state)), steps=8)
+    assert str(found.value) == str(expected.value)
 
 
 class Ridge(NamedTuple):
