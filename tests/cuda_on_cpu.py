@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import types
 from functools import cache
 from pathlib import Path
 
@@ -112,4 +113,5 @@ class _Guarded:
 
 
 strict_cupy.cupy.RawModule = RawModule
+strict_cupy.cupy.cuda = types.SimpleNamespace(Device=lambda: types.SimpleNamespace(synchronize=lambda: None))
 installed, in_place = strict_cupy.installed, strict_cupy.in_place

@@ -215,6 +215,26 @@ def equals_ais(theta, betas, base, chains, real):
         assert same(backend.to_host(found), expected)
 
 
+def by_column(a):
+    return a.T.copy().T
+
+
+def every_second(a):
+    return a[::2]
+
+
+@pytest.mark.parametrize("gaps", [by_column, every_second])
+def test_arrays_with_gaps(gaps):
+    theta = rbm.random_theta(np.random.default_rng(0), 5, 3)
+    start = rbm_gibbs.init(theta, 70, seed=5)
+    expected = rbm_gibbs.step(theta, start)
+    with cuda_on_cpu.installed():
+        (v, h, s), on_device = backend.to_device(start), backend.to_device(theta)
+        state = rbm_gibbs.State(gaps(v), gaps(h), s._replace(chain=gaps(s.chain)))
+        found = backend.to_host(rbm_gibbs.run({**on_device, "w": by_column(on_device["w"])}, state, 1).state)
+    assert np.array_equal(found.v, gaps(expected.v)) and np.array_equal(found.h, gaps(expected.h))
+
+
 # ---- where large terms cancel: sums in another order or rounded otherwise would change some of the bits --------------
 
 def opposite_pairs(rng, rows, columns, size):
