@@ -1,5 +1,4 @@
 """Every public function of the formula modules is guarded (refdgm.boundary) when its module is loaded."""
-import inspect
 import sys
 from importlib.machinery import PathFinder, SourceFileLoader
 
@@ -12,6 +11,8 @@ class Loader(SourceFileLoader):
 
     def exec_module(self, module):
         super().exec_module(module)
+        import inspect
+
         from refdgm.boundary import guarded
         for name, value in list(vars(module).items()):
             if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_") \
