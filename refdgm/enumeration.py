@@ -12,14 +12,13 @@ An RBM's larger layer is summed out unit by unit, and the 2^n states of the smal
 
 With tables of e and u an addition and a product are left for a state and a unit. All sums are relative to maxima, so
 that log Z may be of any size. Where a product of table entries could still overflow (couplings of one unit that sum to
-hundreds), the states are visited in the log domain.
+hundreds), and for an RBM on a GPU, the states are visited in the log domain.
 """
 from typing import NamedTuple
 
-import numpy as np
-
-from refdgm import chains
+from refdgm import backend, chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.models import boltzmann, rbm
 from refdgm.numerics import all_binary, sigmoid
 
@@ -30,6 +29,7 @@ REACH = 600.0                   # e^REACH and e^-REACH, times a few ordinary num
 ROW, LOW, PART, PARTS = 5, 8, 4, 4                  # bits of an RBM's states: the rows of a block, what is side by side
 #                                                     in a row, the blocks of a part, and the parts of a call
 THIRD, AT_ONCE = 11, 10         # bits: of y, and of z, at most; of the h, or states in the log domain, of a call
+AT_ONCE_ON_DEVICE = 18          # which has more to do at once
 
 
 class Moments(NamedTuple):
@@ -80,7 +80,8 @@ class _Sums(NamedTuple):
     on: np.ndarray
 
     def log_z(self):
-        return float(self.peak + np.log(self.on[-1, -1]))
+        log_z = self.peak + np.log(self.on[-1, -1])
+        return log_z if backend.on_device(log_z) else float(log_z)
 
 
 def _visit(more, bits, at_once, rate, seconds, progress):
@@ -124,7 +125,7 @@ def _exp(a, axis):
 
 def _log_domain(n, log_weight, units):
     """more(first) for any weights: log_weight(s) and the means of the other units given s, a chunk at a time."""
-    at_once = min(n, AT_ONCE)
+    at_once = min(n, AT_ONCE if backend.name() == "numpy" else AT_ONCE_ON_DEVICE)
 
     def more(first):
         s = _bits(np.arange(first, first + 2**at_once), n)
@@ -181,7 +182,7 @@ def _rbm(theta, moments, threads, seconds, progress):
     w, b, c = (w.T, c, b) if swap else (w, b, c)                    # w (units, bits): the bits' states are visited
     units, bits = w.shape
     reach = np.max(np.sum(np.abs(w), axis=1)) / 2 + np.log(2)       # the most that |log(u + e)| can be once centred
-    if 4 * reach > REACH:
+    if 4 * reach > REACH or backend.on_device(w):                   # the kernel is the host's
         more, at_once = _log_domain(bits, lambda s: -rbm.hidden_free_energy({"w": w, "b": b, "c": c}, s),
                                     lambda s: sigmoid(s @ w.T + b))
         rate = LOG_DOMAIN_RATE / units

@@ -8,17 +8,19 @@ Composed of NumPy's functions the last line is a dozen passes over a matrix of t
 memory; here it is a product and one pass that leaves the residual in the place of l, where the derivative finds it.
 The derivative of the derivative, and one in x, go through autograd's own functions: slower, and the same numbers.
 
-x (..., D) may be any numbers in [0, 1]; float32 stays float32. Importing this imports no numba; the first call does.
+x (..., D) may be any numbers in [0, 1]; float32 stays float32. On a GPU the pass is made of plain functions again.
+Importing this imports no numba; the first call does.
 """
 from functools import cache
 
 import autograd.numpy as np
-import numpy as onp
 from autograd.extend import VJPNode, defvjp, defvjp_argnums, primitive
 from autograd.tracer import getval, isbox
 
 from refdgm import numerics
 from refdgm import validation as valid
+from refdgm.backend import on_device
+from refdgm.backend import xp as onp
 
 
 # ---- x -> tanh(W x + b) ---------------------------------------------------------------
@@ -133,6 +135,12 @@ def _keep_memory():
 
 def _pass(x, logits, bias):
     """The values, and the residuals in the place of the logits.  (B, D), (n, D), (D,) -> (n,)"""
+    if on_device(logits):
+        logits += bias
+        x = onp.repeat(x, len(logits) // max(len(x), 1), axis=0)
+        value = numerics.bernoulli_log_prob(x, logits)
+        logits[...] = x - numerics.sigmoid(logits)
+        return value
     from refdgm.kernels.bernoulli import log_prob
     _keep_memory()
     value = onp.empty(len(logits), logits.dtype)

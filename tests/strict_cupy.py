@@ -18,7 +18,7 @@ UPLOADS = {"array", "asarray", "ascontiguousarray", "asanyarray", "asfortranarra
 JOINS = {"concatenate", "concat", "stack", "hstack", "vstack", "column_stack", "dstack"}            # take CuPy's arrays
 TAKES_OTHERS = UPLOADS | set("""append arange array_equal broadcast_arrays broadcast_shapes choose einsum empty eye full
     identity indices iscomplexobj isscalar issubdtype ix_ linspace logspace ndim ones promote_types ravel_multi_index
-    result_type select shape size tri unravel_index zeros""".split())       # the rest begins with an array, but for ufuncs
+    result_type select shape size tri unravel_index zeros""".split())       # to others, but ufuncs, an array
 OPTIONS_LACKED = {"where", "initial", "correction", "subok", "like", "device"}
 PLAIN = (tuple, list, int, str, bool, type, numpy.dtype, type(None))     # as cupy.shape, cupy.result_type give
 
@@ -258,6 +258,8 @@ def _fill(module, source, lacks):
 cupy = types.ModuleType("cupy", __doc__)
 cupy.__version__, cupy.ndarray, cupy.is_available = "0 (a stand-in)", ndarray, lambda: True
 cupy.linalg = types.ModuleType("cupy.linalg")
+STREAM = types.SimpleNamespace(synchronize=lambda: None)            # what is asked for is done at once
+cupy.cuda = types.SimpleNamespace(get_current_stream=lambda: STREAM)
 cupy.polynomial = types.ModuleType("cupy.polynomial")       # has neither Hermite's nor Legendre's
 cupy.asnumpy = lambda a: a.get() if isinstance(a, ndarray) else numpy.asarray(a)
 _fill(vars(cupy), numpy, LACKS | {"ndarray"})

@@ -10,10 +10,10 @@ r"""Contracts of the losses of adversarial learning (ou2018 Sec. 3.2.4; lecture1
 A loss is minimised, an objective maximised.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm.adversarial import adversarial_inference, gan, gan_sleep_phase
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import labels
 from refdgm.numerics import log_sigmoid, sigmoid
@@ -50,7 +50,7 @@ def logit_cases(*names):
 def value(v_real, v_fake):
     """Eq. 24 under the laws of the samples: gan.objective with every sample a point of its own."""
     M, N = len(v_real), len(v_fake)
-    return gan.objective(onp.repeat([1 / max(M, 1), 0.0], [M, N]), onp.full(N, 1 / N), onp.arange(M, M + N),
+    return gan.objective(onp.repeat(onp.array([1 / max(M, 1), 0.0]), [M, N]), onp.full(N, 1 / N), onp.arange(M, M + N),
                          np.concatenate([v_real, v_fake]))
 
 

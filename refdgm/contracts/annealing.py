@@ -1,6 +1,6 @@
 """Contracts of resampling and of annealed importance sampling (ou2018 Sec. 3.2.1; bachman2015 Sec. 5.4; Neal 2001)."""
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import INTEGER, NUMBER, Argument, Case, Contract, Other
 from refdgm.numerics import log_mean_exp, softmax, softplus
 from refdgm.samplers import ais, importance

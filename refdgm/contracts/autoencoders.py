@@ -3,9 +3,9 @@ r"""Contracts of variational autoencoders: losses, bounds of reparameterised dra
 log_variance = log sigma^2 of q. Where a decoder is needed it is p(h) = N(0, I), p(x|h) = Bernoulli(sigmoid(W h + b)).
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import gaussian_posterior
 from refdgm.numerics import bernoulli_log_prob, gaussian_log_prob, log_mean_exp, log_sum_exp, sigmoid, softmax

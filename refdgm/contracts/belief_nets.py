@@ -5,8 +5,8 @@ r"""Contracts of a sigmoid belief net: log-densities, scores, the gradients of t
 (ou2018 Eqs. 2, 17-18, Sec. 3.2.2.) x and h are zeros and ones, W is (D, H), V is (H, D).
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import sbn
 from refdgm.numerics import all_binary, bernoulli_log_prob, log_mean_exp, log_sum_exp, sigmoid

@@ -5,8 +5,8 @@ r"""Contracts of Boltzmann machines: one layer, a lattice, two hidden layers (ou
     deep (DBM)     E(v, h1, h2) = -v'W1 h1 - h1'W2 h2 - b'v - c1'h1 - c2'h2
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import boltzmann, dbm, ising
 from refdgm.numerics import bernoulli_log_prob, log_sigmoid, sigmoid
@@ -126,7 +126,7 @@ deep_energy, deep_log_likelihood = deep(dbm.energy), deep(dbm.log_marginal)
 
 def deep_bound(v, mu1, mu2, *a):
     """dbm.bound, whose means are checked to be probabilities to the last digit: in float64."""
-    return deep(dbm.bound)(v, onp.float64(mu1), onp.float64(mu2), *a)
+    return deep(dbm.bound)(v, onp.asarray(mu1, float), onp.asarray(mu2, float), *a)
 
 
 def without(function, name):

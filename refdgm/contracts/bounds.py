@@ -3,9 +3,9 @@ r"""Contracts of the variational bounds (ou2018 Sec. 3.2.1, Eqs. 9 and 14-15; ki
 Everything here takes log-weights log w_k = log p(x, h_k) - log q(h_k|x) of shape (..., K), draws along the last axis.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import iwae
 from refdgm.directed.vimco import coefficients, leave_one_out

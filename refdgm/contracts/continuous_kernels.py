@@ -2,8 +2,8 @@
 
 A step takes the states of many independent chains and a seed, and returns their next states.
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import INTEGER, NUMBER, Argument, Case, Contract, Other
 from refdgm.draws import keeps
 from refdgm.models import gaussian_rbm

@@ -3,8 +3,8 @@ r"""Contracts of what trains a restricted Boltzmann machine: likelihood, CD-k, P
     E(v, h) = -v'wh - b'v - c'h,     F(v) = -log sum_h exp(-E),     dF/dw = -v p(h|v)',  dF/db = -v,  dF/dc = -p(h|v)
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.learning import rbm_learning
 from refdgm.models import rbm

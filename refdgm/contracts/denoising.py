@@ -5,9 +5,9 @@ r"""Contracts of denoising autoencoders and generative stochastic networks (bach
     chain      T(x, x') = sum_zbar q(zbar|x) p(x'|zbar)
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm.autoencoders import gsn_chain
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.learning import dae_learning
 from refdgm.numerics import bernoulli_log_prob, log_sigmoid, sigmoid

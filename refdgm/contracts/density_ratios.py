@@ -7,10 +7,10 @@ r"""Contracts of what adversarial learning estimates, and of how it is used (ou2
     predictability       V = E sum_i (P_i(y_{-i}) - y_i)^2, lecture12 Sec. 1.1.3: P down, the code y up
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm.adversarial import bias_correction, gan, wgan
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import predictability_minimisation
 from refdgm.values import values

@@ -1,6 +1,6 @@
 """Contracts of block Gibbs and replay buffer steps, their numbers given (bachman2015 Sec. 5.4; yu2020 Sec. 2.2)."""
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import NUMBER, Argument, Case, Contract, Other
 from refdgm.models import gaussian_rbm
 from refdgm.numerics import sigmoid

@@ -6,10 +6,10 @@ r"""Contracts of entropies and of divergences between two tables (ou2018 Notatio
 Everything is in nats. A table may have zeros.
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import divergences, numerics
 from refdgm.adversarial.variational_bound import f_divergence_of
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.divergences import F_DIVERGENCES
 from refdgm.values import values

@@ -7,9 +7,9 @@ r"""Contracts of what f-EBM has in common for every f, and of CD-K for any energ
 E is the energy: low where x is probable.
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm.adversarial import febm, febm_dual
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models.energy import contrast, law_of, log_partition
 from refdgm.undirected import cd_surrogate

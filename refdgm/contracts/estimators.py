@@ -4,8 +4,8 @@
 
 An estimator is asked for n independent estimates. Their variance is compared with that of the reference's, exactly.
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import INTEGER, Argument, Case, Contract, Other
 from refdgm.directed import vimco
 from refdgm.draws import mean

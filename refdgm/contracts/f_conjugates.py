@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import divergences
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.divergences import F_DIVERGENCES, in_domain
 from refdgm.numerics import log_sigmoid, sigmoid

@@ -6,11 +6,11 @@ r"""Contracts of f-EBM's objective, critic and gradients, for four divergences (
 E is the energy: low where x is probable. The f are those of divergences.F_DIVERGENCES.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
 from refdgm.adversarial import febm, febm_algorithm, febm_dual, febm_game
 from refdgm.adversarial.febm_algorithm import Samples
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.divergences import F_DIVERGENCES
 from refdgm.models.energy import law_of

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import divergences
 from refdgm.adversarial import output_activation, vdm_bound
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.divergences import F_DIVERGENCES, in_domain
 from refdgm.values import values
@@ -122,8 +122,8 @@ def logit_cases(names):
 def of_samples(d, v_real, v_fake, activation):
     """Eq. 30 under the laws of the samples: output_activation.objective with every sample a state of its own."""
     M, N = len(v_real), len(v_fake)
-    return output_activation.objective(d, onp.repeat([1 / max(M, 1), 0.0], [M, N]), onp.repeat([0.0, 1 / N], [M, N]),
-                                       np.concatenate([v_real, v_fake]), activation)
+    p0, p = onp.repeat(onp.array([[1 / max(M, 1), 0.0], [0.0, 1 / N]]), [M, N], axis=1)
+    return output_activation.objective(d, p0, p, np.concatenate([v_real, v_fake]), activation)
 
 
 def summed(d, real, fake):

@@ -7,8 +7,8 @@ r"""Contracts of normalising flows: each returns the new point and log |det| of 
 Where a network is needed it is linear in tanh of what it sees, so that anyone can write it.
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import flows, iaf_posterior, inverse_autoregressive_flow
 from refdgm.models import invertible

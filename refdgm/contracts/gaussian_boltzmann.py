@@ -6,8 +6,8 @@ r"""Contracts of the RBM with Gaussian visible units (Cho, Ilin and Raiko 2011; 
 Others have weights without a unit, w_ij / sigma_i here: their mean is b + sigma wh, their logits v_i w_ij / sigma_i.
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import gaussian_rbm
 from refdgm.numerics import LOG_2PI, gaussian_log_prob, log_mean_exp, sigmoid

@@ -3,10 +3,10 @@ r"""Contracts of Gaussians: densities, scores, divergences, samples (kingma2019 
 Everywhere log_variance = log sigma^2, and KL[p || q] has its expectation under the first.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd import elementwise_grad
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import gaussian_posterior, linear_gaussian
 from refdgm.numerics import LOG_2PI, full_gaussian_log_prob, gaussian_log_prob

@@ -5,9 +5,9 @@ r"""Contracts of learning by weighted or accepted draws: reweighted wake-sleep, 
 (ou2018 Secs. 3.2.2 and 3.2.3.) In a loss, log p is differentiated for theta and log q for phi.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import iwae, vimco
 from refdgm.numerics import log_mean_exp, log_sum_exp, softmax, weighted_sum

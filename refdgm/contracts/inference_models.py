@@ -8,8 +8,8 @@ r"""Contracts of inference models beyond a factorised q (ou2018 Sec. 3.2.1; king
 Signs: a bound is maximised, a loss is minimised.
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import auxiliary, semi_amortised
 from refdgm.numerics import log_sigmoid, log_softmax, sigmoid

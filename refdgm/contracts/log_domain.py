@@ -3,9 +3,9 @@ r"""Contracts of the stable pieces of which log-likelihoods are made (ou2018 Not
 The hard cases are logits and log-weights of +-1e4, where a formula that forms exp or a probability first is inf or 0.
 """
 import autograd.numpy as np
-import numpy as onp
 
 from refdgm import numerics
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.numerics import bernoulli_log_prob, categorical_log_prob, log_sigmoid, log_softmax, sigmoid, softplus
 from refdgm.values import apart, values

@@ -6,9 +6,9 @@ r"""Contracts of noise-contrastive estimation, with a dynamic noise too (ou2018 
 Of the noise all contracts take log p_n(x), at data as at noise.
 """
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import noise_contrast
 from refdgm.numerics import log_sigmoid, sigmoid

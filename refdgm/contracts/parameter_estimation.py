@@ -6,8 +6,8 @@ r"""Contracts of EM, MAP and minibatches: estimating theta (kingma2019 Secs. 1.6
     MAP, Gaussian mean              m + V (V + S / N)^-1 (xbar - m)
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import elbo, map_estimation, variational_em
 from refdgm.models import bernoulli_mixture

@@ -1,6 +1,6 @@
 """Contracts of posterior samplers, held by Geweke's joint test: h | x by the step, x | h exactly (Geweke 2004)."""
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.draws import joint
 from refdgm.models import sbn

@@ -5,8 +5,8 @@ r"""Contracts of random fields and of the generators that help to learn them (ou
     exclusive generator (EAG): min KL[q || p];   inclusive generator (IAG): min KL[p || q], q(x, h) a sigmoid belief net
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import random_field
 from refdgm.numerics import log_mean_exp, log_sum_exp, sigmoid, softmax

@@ -10,9 +10,9 @@ r"""Contracts of what makes discrete latents differentiable: Gumbel-softmax (Con
 from math import lgamma, log
 
 import autograd.numpy as np
-import numpy as onp
 from autograd.tracer import getval
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import concrete
 from refdgm.numerics import log_softmax, log_sum_exp, sigmoid, softmax

@@ -3,8 +3,8 @@ r"""Contracts of restricted Boltzmann machines on bits (bachman2015 Sec. 5.4, Eq
     E(v, h) = -v'wh - b'v - c'h,     p(v, h) = exp(-E) / Z,     F(v) = -log sum_h exp(-E) = -log p(v) - log Z
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.models import rbm
 from refdgm.numerics import all_binary, bernoulli_log_prob, log_mean_exp, log_sigmoid, log_sum_exp, sigmoid

@@ -4,8 +4,8 @@ r"""Contracts of gradients in phi for discrete latents that weigh scores by a le
 
 The expectations of these estimators are held elsewhere; here the draws are given, and each has one value.
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.directed import muprop, nvil
 from refdgm.models import sbn

@@ -4,8 +4,8 @@ r"""Contracts of score matching, plain and denoising (Hyvarinen 2005; Vincent 20
     denoising    E[|s(x~) - (x - x~) / sigma^2|^2 / 2],   x~ = x + n,   n = sigma z;     for an energy dE/dx = -s
 """
 import autograd.numpy as np
-import numpy as onp
 
+from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.values import values
 

@@ -2,8 +2,8 @@
 
 A step that looks at its target itself is held on the normal N(mean, diag(sd^2)).
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import INTEGER, NUMBER, Argument, Case, Contract, Other
 from refdgm.samplers import independence, mala
 from refdgm.values import apart, values

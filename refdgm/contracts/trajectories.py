@@ -2,8 +2,8 @@
 
 The target is the normal N(mean, diag(sd^2)), log p up to a constant; the momentum has unit mass.
 """
-import numpy as np
 
+from refdgm.backend import xp as np
 from refdgm.contract import INTEGER, NUMBER, Argument, Case, Contract, Other
 from refdgm.samplers import hmc, sghmc
 from refdgm.values import values

@@ -2,9 +2,9 @@
 
 F is the direction of ascent, an estimate of a gradient. What a rule remembers is given, and returned when it is new.
 """
-import numpy as np
 
 from refdgm import updates
+from refdgm.backend import xp as np
 from refdgm.contract import INTEGER, NUMBER, Argument, Case, Contract, Other
 from refdgm.values import values
 

@@ -42,7 +42,7 @@ def estimate_grad_phi(theta, phi, x, h, baseline):
 
 def normalise(estimate, sigma):
     """An estimate divided by the spread of its learning signal (ou2018 Sec. 3.2.1, NVIL).  dict, (...) -> dict"""
-    return {name: leaf / onp.reshape(sigma, onp.shape(sigma) + (1,) * (leaf.ndim - onp.ndim(sigma)))
+    return {name: leaf / onp.reshape(onp.asarray(sigma), onp.shape(sigma) + (1,) * (leaf.ndim - onp.ndim(sigma)))
             for name, leaf in estimate.items()}
 
 

@@ -62,7 +62,7 @@ def gibbs(theta, x, chain, seed, t, k):
 
 def contrast(theta, data, model):
     """The mean of grad log Z_x over the rows of `data` minus that over those of `model`.  (B, D), (C, D) -> dict"""
-    weights = np.repeat([1 / len(data), -1 / len(model)], [len(data), len(model)])
+    weights = np.repeat(np.array([1 / len(data), -1 / len(model)]), [len(data), len(model)])
     return rbm.mean_statistics(theta, weights, np.concatenate([data, model]))
 
 

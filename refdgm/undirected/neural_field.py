@@ -20,6 +20,7 @@ Tilting N(0, 1) by u(x) = x gives N(1, 1), and Z = E[e^x] = e^(1/2):
 """
 from functools import cache
 
+from refdgm import backend
 from refdgm import validation as valid
 from refdgm.backend import xp as np
 from refdgm.models.random_field import potential
@@ -78,9 +79,13 @@ def start(J, sigma=None, scale=0.3):
 
 # ---- exact ----------------------------------------------------------------------------
 
-@cache
 def table(D, sigma=None):
     """All states (S, D) and the log weights (S,) under which exp(u) is summed: a grid where x is real, D <= 2."""
+    return _table(D, sigma, backend.name())
+
+
+@cache
+def _table(D, sigma, library):
     if sigma is None:
         return all_binary(D), np.zeros(2**D)
     valid.require(D in NODES, f"a law on the reals is integrated in one or two dimensions, not {D}.")
