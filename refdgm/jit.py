@@ -217,20 +217,21 @@ def lanes(real):
 
 
 def tile(rows, fused):
-    """add(w, x, out, j, k0, k1):  out[j + r, :] += sum_k w[k, j + r] x[k, :] for r < rows and k0 <= k < k1 in order.
+    """add(w, x, out, start, j, k0, k1):  out[j + r, :] += sum_k w[k, j + r] x[k, :],  r < rows, k0 <= k < k1 in order.
 
-    w and x lie row by row without gaps, x and out are `lanes` wide. A product and its sum are rounded separately where
-    fused is False, as the processor likes it where it is True, for x of zeros and ones, and once where it is "always".
+    Where k0 = 0 the sums begin with start[j + r], or with start if it is a number; with out if it is None. w and x lie
+    row by row without gaps, x and out are `lanes` wide. A product and its sum are rounded separately where fused is
+    False, as the processor likes it where it is True, for x of zeros and ones, and once where it is "always".
     The sums stay in registers over the loop, which no loop vectoriser arranges; hence LLVM by hand.
     """
     flags = ["contract"] if fused is True else []
 
     @intrinsic
-    def add(typing, w, x, out, j, k0, k1):
+    def add(typing, w, x, out, start, j, k0, k1):
         def build(context, b, signature, arguments):
             arrays = [context.make_array(t)(context, b, a) for t, a in zip(signature.args[:3], arguments[:3])]
             w_data, x_data, out_data = (array.data for array in arrays)
-            j, k0, k1 = arguments[3:]
+            kind, (start, j, k0, k1) = signature.args[3], arguments[3:]
             index, int32 = ir.IntType(64), ir.IntType(32)
             width = VECTOR_BYTES // context.get_abi_sizeof(w_data.type.pointee)
             vector = ir.VectorType(w_data.type.pointee, width)
@@ -249,16 +250,32 @@ def tile(rows, fused):
                 zeros = ir.Constant(ir.VectorType(int32, width), [0] * width)
                 return b.shuffle_vector(first, ir.Constant(vector, ir.Undefined), zeros)
 
+            def beginning(row):                     # in every chain
+                if isinstance(kind, types.Float):
+                    return everywhere(start)
+                return everywhere(b.load(b.gep(context.make_array(kind)(context, b, start).data, [row])))
+
             def add_product(total, weight, unit):
                 if fused != "always":
                     return b.fadd(total, b.fmul(weight, unit, flags=flags), flags=flags)
-                kind = "f32" if context.get_abi_sizeof(w_data.type.pointee) == 4 else "f64"
+                bits = 8 * context.get_abi_sizeof(w_data.type.pointee)
                 fma = cgutils.get_or_insert_function(b.module, ir.FunctionType(vector, [vector] * 3),
-                                                     f"llvm.fma.v{width}{kind}")
+                                                     f"llvm.fma.v{width}f{bits}")
                 return b.call(fma, [weight, unit, total])
 
             targets = [vectors(out_data, b.add(j, number(r))) for r in range(rows)]
-            sums = [[cgutils.alloca_once_value(b, b.load(p, align=4)) for p in row] for row in targets]
+            sums = [[cgutils.alloca_once(b, vector) for _ in row] for row in targets]
+            begins = ir.Constant(ir.IntType(1), 0) if kind == types.none else b.icmp_signed("==", k0, number(0))
+            with b.if_else(begins) as (at_start, at_out):
+                with at_start:
+                    for r, row in enumerate(() if kind == types.none else sums):
+                        first = beginning(b.add(j, number(r)))
+                        for total in row:
+                            b.store(first, total)
+                with at_out:
+                    for row, places in zip(sums, targets):
+                        for total, place in zip(row, places):
+                            b.store(b.load(place, align=4), total)
             with cgutils.for_range_slice(b, k0, k1, number(1), index) as (k, _):
                 units = [b.load(p, align=4) for p in vectors(x_data, k)]
                 weights = b.gep(w_data, [b.add(b.mul(k, columns), j)])
@@ -271,7 +288,7 @@ def tile(rows, fused):
                     b.store(b.load(total), place, align=4)
             return context.get_dummy_value()
 
-        return types.void(w, x, out, types.int64, types.int64, types.int64), build
+        return types.void(w, x, out, start, types.int64, types.int64, types.int64), build
 
     return add
 
@@ -300,43 +317,55 @@ def _panels(w):
     return packed
 
 
+def rest(start, j):
+    """What is left of it from row j on: of an array; a number, or None, is the same for all rows."""
+
+
+overload(rest)(lambda start, j: (lambda start, j: start[j:]) if isinstance(start, types.Array)
+               else (lambda start, j: start))
+
+
 def _dot(fused):
     wide, pair, single, stretch = tile(ROWS, fused), tile(2, fused), tile(1, fused), 256
 
-    def of_matrix(w, x, out):
+    def of_matrix(w, x, out, start=None):
         units, columns = w.shape
         for k0 in range(0, units, stretch):         # a stretch of x stays in the cache while all columns pass
             k1 = min(units, k0 + stretch)
             whole = columns - columns % ROWS
             for j in range(0, whole, ROWS):
-                wide(w, x, out, j, k0, k1)
-            for j in range(whole, columns):
-                single(w, x, out, j, k0, k1)
+                wide(w, x, out, start, j, k0, k1)
+            for j in range(whole, columns - 1, 2):
+                pair(w, x, out, start, j, k0, k1)
+            if (columns - whole) % 2:
+                single(w, x, out, start, columns - 1, k0, k1)
 
-    def of_panels(w, x, out):
+    def of_panels(w, x, out, start=None):
         units = x.shape[0]
         for k0 in range(0, units, stretch):
             k1 = min(units, k0 + stretch)
             for p in range(w.shape[0]):
-                panel, rows = w[p], out[p * ROWS:]
+                panel, rows, first = w[p], out[p * ROWS:], rest(start, p * ROWS)
                 if rows.shape[0] >= ROWS:
-                    wide(panel, x, rows, 0, k0, k1)
+                    wide(panel, x, rows, first, 0, k0, k1)
                 else:
                     left = rows.shape[0]
                     for r in range(0, left - 1, 2):
-                        pair(panel, x, rows, r, k0, k1)
+                        pair(panel, x, rows, first, r, k0, k1)
                     if left % 2:
-                        single(panel, x, rows, left - 1, k0, k1)
+                        single(panel, x, rows, first, left - 1, k0, k1)
 
-    def dot(w, x, out):
+    def dot(w, x, out, start=None):
         """For kernels only."""
 
-    overload(dot, jit_options={"error_model": "numpy"})(lambda w, x, out: of_matrix if w.ndim == 2 else of_panels)
+    overload(dot, jit_options={"error_model": "numpy"})(
+        lambda w, x, out, start=None: of_matrix if w.ndim == 2 else of_panels)
     return dot
 
 
 dot_bits = _dot(fused=True)
 """dot_bits(w, x, out): out += w'x for a block of chains, x of zeros and ones.  (K, J), (K, lanes), (J, lanes)
+dot_bits(w, x, out, start): out = start + w'x, start (J,) or a number.
 
 w may also come as panels(w), which is faster where w is large. Equal bit for bit to elementary.dot_in_order: the
 products are exact, so that fusing them with the sum changes nothing.
@@ -348,15 +377,6 @@ dot_fused = _dot(fused="always")
 
 
 # ---- a layer of units for a block of chains -------------------------------------------
-
-@numba.njit(nogil=True, error_model="numpy")
-def fill(out, bias):
-    """Every chain of a block gets the bias.  (n, lanes), (n,)"""
-    for i in range(out.shape[0]):
-        row = out[i]
-        for lane in range(row.shape[0]):
-            row[lane] = bias[i]
-
 
 @numba.njit(nogil=True, error_model="numpy", forceinline=True)
 def draw_words(words, chain, block, step, draw, k0, k1):

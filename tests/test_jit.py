@@ -104,6 +104,25 @@ def test_products_add_in_order(K, J, real):
     assert all(np.array_equal(out, twin) for out in outs)
 
 
+@pytest.mark.parametrize("real", [np.float64, np.float32])
+@pytest.mark.parametrize("K, J", [(1, 1), (300, 13), (7, 12)])
+def test_products_begin_where_they_are_told(K, J, real):
+    import numba
+
+    @numba.njit
+    def products(w, panels, x, start, of_matrix, of_panels, of_number):
+        jit.dot_bits(w, x, of_matrix, start)
+        jit.dot_bits(panels, x, of_panels, start)
+        jit.dot_bits(w, x, of_number, start[0])
+
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(K, J)).astype(real), rng.integers(0, 2, (K, jit.lanes(real))).astype(real)
+    start, outs = rng.normal(size=J).astype(real), [np.full((J, x.shape[1]), np.nan, real) for _ in range(3)]
+    products(w, jit.panels(w), x, start, *outs)
+    for out, begin in zip(outs, (start, start, np.full_like(start, start[0]))):
+        assert np.array_equal(out, dot_in_order(x.T, w, begin).T)
+
+
 @pytest.mark.parametrize("n", [5, 200])             # shorter and longer than jit.SHORT
 @pytest.mark.parametrize("chains", [1, 70])
 def test_chains_are_turned_side_by_side_and_back(n, chains):

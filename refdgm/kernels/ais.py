@@ -1,6 +1,6 @@
 """Annealed importance sampling of an RBM, compiled: the twin of refdgm.samplers.ais.step."""
 from refdgm.elementary import exp, log
-from refdgm.jit import compiled, dot_bits, draw_bits, fill, load, scratch, store
+from refdgm.jit import compiled, dot_bits, draw_bits, load, scratch, store
 
 
 @compiled
@@ -24,8 +24,7 @@ def anneal(v, log_w, chain, w, w_transposed, b, c, base, betas, step, steps, k0,
                 unit, slope = visible[i], (new - old) * (b[i] - base[i])
                 for lane in range(lanes):
                     total[lane] += unit[lane] * slope
-            fill(hidden, c)
-            dot_bits(w, visible, hidden)
+            dot_bits(w, visible, hidden, c)
             hot[:], cold[:] = one, one
             for j in range(H):
                 logit = hidden[j]
@@ -42,8 +41,7 @@ def anneal(v, log_w, chain, w, w_transposed, b, c, base, betas, step, steps, k0,
                         total[lane] += log(cold[lane] / hot[lane])
                     hot[:], cold[:] = one, one
             draw_bits(hidden, numbers[0], t, 0, k0, k1, words)
-            visible[:] = zero
-            dot_bits(w_transposed, hidden, visible)
+            dot_bits(w_transposed, hidden, visible, zero)
             for i in range(D):
                 unit, bias = visible[i], (one - new) * base[i] + new * b[i]
                 for lane in range(lanes):

@@ -1,7 +1,7 @@
 """Gibbs sampling of a fully visible Boltzmann machine, compiled: the twin of refdgm.samplers.boltzmann_gibbs.step."""
 import numpy as np
 
-from refdgm.jit import compiled, draw_words, fill, load, scratch, store, tile
+from refdgm.jit import compiled, draw_words, load, scratch, store, tile
 from refdgm.streams import fires, philox
 
 add_four, add_one = tile(4, fused=True), tile(1, fused=True)
@@ -26,11 +26,10 @@ def sequential(x, chain, groups, b, step, steps, k0, k1, lanes):
             for g in range(len(groups)):
                 draw_words(words, numbers[0], g, t, 0, k0, k1)
                 J, start, stop = groups[g], 4 * g, 4 * g + 4
-                fill(logits, b[g])
-                add_four(J, units, logits, 0, 0, start)
-                add_four(J, units, logits, 0, stop, len(units))
+                add_four(J, units, logits, b[g], 0, 0, start)
+                add_four(J, units, logits, None, 0, stop, len(units))
                 for i in range(min(4, n - start)):
-                    add_one(J, units, logits, i, start, stop)
+                    add_one(J, units, logits, None, i, start, stop)
                     unit, word, logit = units[start + i], words[i], logits[i]
                     for lane in range(lanes):
                         unit[lane] = one if fires(word[lane], logit[lane]) else zero

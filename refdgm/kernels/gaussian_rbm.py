@@ -1,5 +1,5 @@
 """Block Gibbs sampling of an RBM with Gaussian visible units, compiled: the twin of gaussian_rbm_gibbs.step."""
-from refdgm.jit import compiled, dot_bits, dot_reals, draw_bits, draw_normals, fill, load, scratch, store
+from refdgm.jit import compiled, dot_bits, dot_reals, draw_bits, draw_normals, load, scratch, store
 
 
 @compiled
@@ -16,11 +16,9 @@ def gibbs(v, h, chain, to_hidden, to_visible, b, c, sigma, step, steps, k0, k1, 
         load(chain, first, numbers)
         load(v, first, visible)
         for t in range(step, step + steps):
-            fill(hidden, c)
-            dot_reals(to_hidden, visible, hidden)
+            dot_reals(to_hidden, visible, hidden, c)
             draw_bits(hidden, numbers[0], t, 0, k0, k1, words)
-            fill(visible, b)
-            dot_bits(to_visible, hidden, visible)
+            dot_bits(to_visible, hidden, visible, b)
             draw_normals(noise, numbers[0], t, 1, k0, k1, words)
             for i in range(D):
                 row, z, scale = visible[i], noise[i], sigma[i]

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 
 from refdgm.elementary import exp, log
-from refdgm.jit import compiled, dot_bits, draw_bits, draw_normals, draw_words, fill, load, scratch, store
+from refdgm.jit import compiled, dot_bits, draw_bits, draw_normals, draw_words, load, scratch, store
 from refdgm.streams import uniform
 
 
@@ -136,8 +136,7 @@ def sbn_codes(h, log_w, k, faults, chain, x, q_logits, gain, constant, W_transpo
                 for j in range(H):
                     for lane in range(lanes):
                         total[lane] += new[j, lane] * gain[which[lane], j]
-                fill(activations, b)
-                dot_bits(W_transposed, new, activations)
+                dot_bits(W_transposed, new, activations, b)
                 for i in range(D):
                     s = activations[i]
                     for lane in range(lanes):

@@ -1,5 +1,5 @@
 """Block Gibbs sampling of a Bernoulli RBM, compiled: the twin of refdgm.samplers.rbm_gibbs.step."""
-from refdgm.jit import compiled, dot_bits, draw_bits, fill, load, scratch, store
+from refdgm.jit import compiled, dot_bits, draw_bits, load, scratch, store
 
 
 @compiled
@@ -15,11 +15,9 @@ def gibbs(start, v, h, chain, w, w_transposed, b, c, step, steps, k0, k1, lanes)
         load(chain, first, numbers)
         load(start, first, visible)
         for t in range(step, step + steps):
-            fill(hidden, c)
-            dot_bits(w, visible, hidden)
+            dot_bits(w, visible, hidden, c)
             draw_bits(hidden, numbers[0], t, 0, k0, k1, words)
-            fill(visible, b)
-            dot_bits(w_transposed, hidden, visible)
+            dot_bits(w_transposed, hidden, visible, b)
             draw_bits(visible, numbers[0], t, 1, k0, k1, words)
         store(visible, v, first)
         store(hidden, h, first)

@@ -1,6 +1,6 @@
 """Gibbs sampling of the latents of a sigmoid belief net, compiled: the twin of refdgm.samplers.sbn_gibbs.step."""
 from refdgm.elementary import exp, log
-from refdgm.jit import compiled, dot_bits, draw_words, fill, load, scratch, store
+from refdgm.jit import compiled, dot_bits, draw_words, load, scratch, store
 from refdgm.streams import fires
 
 
@@ -20,8 +20,7 @@ def sweeps(h, x, chain, a, W, W_transposed, b, step, steps, k0, k1, lanes, group
         load(h, first, latents)
         load(x, first, visible)
         for t in range(step, step + steps):
-            fill(activations, b)
-            dot_bits(W_transposed, latents, activations)
+            dot_bits(W_transposed, latents, activations, b)
             for j in range(H):
                 if j % 4 == 0:
                     draw_words(words, numbers[0], j // 4, t, 0, k0, k1)

@@ -10,7 +10,7 @@ from numba.extending import overload
 
 from refdgm import jit
 from refdgm.elementary import exp, log, tanh
-from refdgm.jit import dot_fused, fill
+from refdgm.jit import dot_fused
 from refdgm.models import targets
 from refdgm.models.logistic_regression import LogisticRegression
 from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy, block_form
@@ -100,38 +100,31 @@ def mlp_energy(target, x, score, log_p, scratch):
     H1, H2, tau = len(target.b1), len(target.b2), target.tau[0]
     h1, h2, d1 = scratch[:H1], scratch[H1:H1 + H2], scratch[H1 + H2:]
     zero, half, one = x.dtype.type(0), x.dtype.type(0.5), x.dtype.type(1)
-    fill(h1, target.b1)
-    dot_fused(target.w1, x, h1)
-    fill(h2, target.b2)
+    if log_p is not None:
+        log_p[:] = zero
+    dot_fused(target.w1, x, h1, target.b1)
     for j in range(H1):
         row = h1[j]
         for lane in range(len(row)):
             row[lane] = tanh(row[lane])
-    dot_fused(target.w2, h1, h2)
-    for j in range(H2):
-        row = h2[j]
+    dot_fused(target.w2, h1, h2, target.b2)
+    for j in range(H2):                                             # h2 becomes -dE/da2
+        row, w = h2[j], target.w3[j]
         for lane in range(len(row)):
             row[lane] = tanh(row[lane])
-    if log_p is not None:
-        log_p[:] = zero
-        for j in range(H2):
-            row, w = h2[j], target.w3[j]
+        if log_p is not None:
             for lane in range(len(row)):
                 log_p[lane] = log_p[lane] + w * row[lane]
+        for lane in range(len(row)):
+            row[lane] = w * (row[lane] * row[lane] - one)
+    if log_p is not None:
         for i in range(len(x)):
             row = x[i]
             for lane in range(len(row)):
                 log_p[lane] = log_p[lane] + half * tau * (row[lane] * row[lane])
         for lane in range(len(log_p)):
             log_p[lane] = -log_p[lane]
-    for j in range(H2):                                             # h2 becomes -dE/da2
-        row, w = h2[j], target.w3[j]
-        for lane in range(len(row)):
-            row[lane] = w * (row[lane] * row[lane] - one)
-    for j in range(H1):
-        row = d1[j]
-        row[:] = zero
-    dot_fused(target.w2_transposed, h2, d1)
+    dot_fused(target.w2_transposed, h2, d1, zero)
     for j in range(H1):                                             # d1 becomes -dE/da1
         row, hidden = d1[j], h1[j]
         for lane in range(len(row)):
