@@ -49,6 +49,12 @@ def module_of(array):
     return importlib.import_module("cupy") if on_device(array) else numpy
 
 
+def wait():
+    """Until the GPU has done what it was asked for; with NumPy that is so."""
+    if chosen() is not numpy:
+        chosen().cuda.get_current_stream().synchronize()
+
+
 def to_device(tree):
     """Every array of a tree (dicts, tuples, lists, named tuples, what a partial function holds) as one of the library
     in use; the rest as it is."""

@@ -9,6 +9,7 @@ import time
 from functools import partial
 from typing import Any, NamedTuple
 
+from refdgm import backend
 from refdgm import validation as valid
 from refdgm import workers
 from refdgm.backend import xp as np
@@ -111,6 +112,7 @@ class _Clock:
             n = min(steps, self.at_once)
             begin = time.monotonic()
             self.latest = state = advance(state, n)
+            backend.wait()                      # a GPU's work is only queued so far, and would look short
             elapsed = time.monotonic() - begin
             self.done, steps = self.done + n, steps - n
             if n == self.at_once:

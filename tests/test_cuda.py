@@ -260,3 +260,13 @@ def test_ais_where_terms_cancel():
     rng = np.random.default_rng(0)
     theta = {"w": rng.normal(size=(70, 9)), "b": 1e5 + rng.normal(size=70), "c": rng.normal(size=9)}
     equals_ais(theta, np.array([0, 0.5, 1]), rng.normal(size=70) - 1e5, 130, np.float32)
+
+
+def test_a_run_waits_for_what_it_asked_for(monkeypatch):
+    """After each call, so that calls are as long as they seem, and Ctrl-C is seen."""
+    waits = []
+    with cuda_on_cpu.installed() as cupy:
+        monkeypatch.setattr(cupy.cuda.get_current_stream(), "synchronize", lambda: waits.append(1))
+        theta = backend.to_device({"w": np.ones((3, 2))})
+        rbm_gibbs.run(theta, rbm_gibbs.init(theta, 5), 20)
+    assert len(waits) >= 2                          # of 8 steps, and of more

@@ -26,10 +26,9 @@ class Event:
 @pytest.fixture
 def gpu(monkeypatch):
     with cuda_on_cpu.installed() as cupy:
-        device = types.SimpleNamespace(synchronize=lambda: None)
         cuda = types.SimpleNamespace(Event=Event, get_elapsed_time=lambda a, b: 1e3 * (b.at - a.at),
-                                     Device=lambda: device)
-        monkeypatch.setattr(cupy, "cuda", cuda, raising=False)
+                                     Device=cupy.cuda.get_current_stream, **vars(cupy.cuda))
+        monkeypatch.setattr(cupy, "cuda", cuda)
         yield cupy
 
 
