@@ -18,10 +18,10 @@ if not os.path.isdir(os.path.join(__path__[0], "derivations")) and os.path.isdir
 guard_formulas()
 
 _SUBMODULES = ("adversarial", "autoencoders", "backend", "bench_cases", "benchmark", "chains", "checking", "cli",
-               "contract", "contracts", "crosscheck", "datasets", "derivation", "derivations", "diagnostics", "directed",
-               "divergences", "elementary", "enumeration", "falsification", "fitting", "jit", "kernels", "learning",
-               "ledger", "models", "numerics", "report", "samplers", "streams", "testing", "transition_test", "trees",
-               "undirected", "updates", "validation", "vectors", "verification")
+               "contract", "contracts", "crosscheck", "datasets", "derivation", "derivations", "diagnostics",
+               "directed", "divergences", "elementary", "enumeration", "falsification", "fitting", "jit", "kernels",
+               "learning", "ledger", "models", "numerics", "report", "samplers", "streams", "testing",
+               "transition_test", "trees", "undirected", "updates", "validation", "vectors", "verification")
 
 
 def __getattr__(name):

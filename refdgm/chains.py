@@ -9,9 +9,8 @@ import time
 from functools import partial
 from typing import Any, NamedTuple
 
-from refdgm import backend
+from refdgm import backend, workers
 from refdgm import validation as valid
-from refdgm import workers
 from refdgm.backend import xp as np
 from refdgm.trees import tree_map
 

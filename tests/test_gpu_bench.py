@@ -72,7 +72,7 @@ bench_process.serve(case, "refdgm", 1)"""
     prepared, measured = map(json.loads, done.stdout.splitlines())
     assert prepared["observed"] == [2.0, 4 / 3, 3]
     calls = 250 / measured["seconds"]
-    assert calls == round(calls) > 1                        # 250 s for all of them, as the events say
+    assert calls == pytest.approx(round(calls)) and calls > 1.5     # 250 s for all of them, as the events say
 
 
 def test_cases_that_need_a_gpu_are_left_out_where_there_is_none(monkeypatch):
