@@ -182,17 +182,15 @@ def exercise(arguments):
 
 
 def new(arguments):
+    from refdgm import files
     if not arguments.file.endswith(".py"):
         raise ValueError(f"the template is a Python file: give a name that ends in .py, not {arguments.file!r}.")
     if os.path.exists(arguments.file):
         raise ValueError(f"{arguments.file} exists; give another name (nothing was written).")
     with open(os.path.join(os.path.dirname(__file__), "template.py"), encoding="utf-8") as file:
         text = file.read()
-    try:
-        with open(arguments.file, "x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ValueError(f"{arguments.file} cannot be written: {error.strerror}.") from error
+    with files.whole(arguments.file) as file:
+        file.write(text.encode())
     print(f"wrote {arguments.file}; `refdgm verify {arguments.file}` runs it.")
     return 0
 
@@ -253,7 +251,7 @@ def _writable(path):
         with open(path, "a", encoding="utf-8"):
             pass
         if new:
-            os.unlink(path)
+            os.unlink(os.path.realpath(path))           # a link to a file that is not there yet stays
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -7,21 +7,31 @@ import os
 def whole(path, half=".new"):
     """A binary file to write into, beside `path`; it takes the place of `path` when the block ends without an error.
 
-    What a killed process had half written lies there as `<path><half>`, and the next writing replaces it.
-    Raises ValueError where the folder cannot be written.
+    What a killed process had half written lies there as `<path><half>`, and the next writing replaces it. Where `path`
+    is a link, what it points to is replaced; a device or a pipe is written to. Raises ValueError where none can be.
     """
-    path = os.fspath(path)
+    try:
+        with open(path, "wb") if _is_device(path) else _replaced(os.path.realpath(path), half) as file:
+            yield file
+    except OSError as reason:
+        raise ValueError(f"{path} cannot be written: {reason.strerror or reason}.") from reason
+
+
+def _is_device(path):
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+@contextlib.contextmanager
+def _replaced(path, half):
     try:
         with open(path + half, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(path + half, path)
-    except BaseException as reason:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(path + half)
-        if isinstance(reason, OSError):
-            raise ValueError(f"{path} cannot be written: {reason.strerror}.") from reason
         raise
 
 

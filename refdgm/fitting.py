@@ -160,7 +160,7 @@ class _Watch:
         for i in range(len(columns.get("step", ()))):
             row = {name: float(column[i]) for name, column in columns.items()}
             self._add({**row, "step": int(row["step"])}, None)
-        self.best = back["best"]
+        self.best = back["best"] if self.rows else None
         return {**back, "history": ()}
 
     def history(self):

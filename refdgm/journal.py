@@ -74,10 +74,11 @@ class Journal:
 
 
 def _task_and_record(line, path):
-    try:
-        return tuple(line[name] for name in line if name != "record"), line["record"]
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{path} has a line without a record: it was not written by --resume.") from error
+    task = dict(line) if isinstance(line, dict) else {}
+    record = task.pop("record", None)
+    if record is None or not all(isinstance(part, (str, int)) for part in task.values()):
+        raise ValueError(f"{path} has a line without a record: it was not written by --resume.")
+    return tuple(task.values()), record
 
 
 def dumps(value, **options):

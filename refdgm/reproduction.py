@@ -27,7 +27,7 @@ def main(name=None, argv=None):
             for path in make(module, arguments.folder, arguments.quick, arguments.seed, arguments.jobs):
                 print(path)
             print(f"{module.NAME}: {time.perf_counter() - begun:.1f} s", file=sys.stderr)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -32,15 +32,22 @@ def build(folder, seeds, jobs=1, progress=lambda done, total, what: None):
     try:
         pages = dict(write(made, records, progress))
         made.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(made, folder)
+        _put(made, folder)
     except OSError as error:
         raise ValueError(f"{folder} cannot be written: {error.strerror}.") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return {"pages": len(pages), "formulas": sum(text.count("<math") for text in pages.values()),
             "lines": sum(text.count('<div class="maths">') for text in pages.values())}
+
+
+def _put(made, folder):
+    """A new folder in the place of another, or of none; the old one is deleted when the new one is there."""
+    old = made.with_suffix(".old")
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(made, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 MARK = "refdgm-site.txt"        # by this file an older site is known
