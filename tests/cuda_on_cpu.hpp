@@ -1,5 +1,6 @@
 // CUDA's words for a C++ compiler: a launch runs the blocks one after another, a block's threads as fibers that take
 // turns at __syncthreads(), at random forwards or backwards so that a missing barrier shows.
+#include <signal.h>
 #include <ucontext.h>
 #include <cmath>
 #include <cstring>
@@ -36,6 +37,9 @@ static unsigned __umulhi(unsigned a, unsigned b) { return (unsigned long long)a 
 static int __popc(unsigned x) { return __builtin_popcount(x); }
 template <class T> static T __ldg(const T* x) { return *x; }
 
+// What a launcher answers
+enum Answer { DONE, MISFIT, BARRIER, OUTSIDE };
+
 namespace fibers {
 
 struct Fiber { ucontext_t context; std::vector<char> stack; dim3 index; bool done; };
@@ -63,8 +67,15 @@ static void resume(Fiber& fiber) {
     swapcontext(&scheduler, &fiber.context);
 }
 
-// All threads of a block. Returns false where some ended while others wait at a barrier.
-static bool run_block() {
+// An access to the pages around an array ends the launch.
+static volatile bool outside;
+static void stop(int) {
+    outside = true;
+    setcontext(&scheduler);
+}
+
+// All threads of a block.
+static Answer run_block() {
     size_t threads = size_t(blockDim.x) * blockDim.y * blockDim.z;
     if (all.size() < threads) all.resize(threads);
     for (size_t i = 0; i < threads; ++i) {
@@ -85,9 +96,10 @@ static bool run_block() {
         for (size_t i = 0; i < threads; ++i) {
             Fiber& fiber = all[forwards ? i : threads - 1 - i];
             resume(fiber);
+            if (outside) return OUTSIDE;
             ended += fiber.done;
         }
-        if (ended) return ended == threads;
+        if (ended) return ended == threads ? DONE : BARRIER;            // some ended, others wait
     }
 }
 
@@ -104,24 +116,41 @@ struct Flushing {
 #endif
 };
 
-// The arguments of a launch, as addresses, and their sizes: 0 if all went well, 1 if the arguments do not fit the
-// kernel, 2 if a barrier was not reached by every thread of a block.
+// Accesses outside of the arrays are caught while this lives.
+struct Watch {
+    struct sigaction before[2];
+    Watch() {
+        struct sigaction action {};
+        action.sa_handler = fibers::stop;
+        fibers::outside = false;
+        sigaction(SIGSEGV, &action, &before[0]);
+        sigaction(SIGBUS, &action, &before[1]);
+    }
+    ~Watch() {
+        sigaction(SIGSEGV, &before[0], nullptr);
+        sigaction(SIGBUS, &before[1], nullptr);
+    }
+};
+
+// The arguments of a launch are given as addresses, with their sizes, -1 for a pointer.
 template <class... Arguments, size_t... I>
-int launch_with(void (*kernel)(Arguments...), dim3 grid, dim3 block, void** addresses, const int* sizes, int number,
+Answer launch_with(void (*kernel)(Arguments...), dim3 grid, dim3 block, void** addresses, const int* sizes, int number,
                 std::index_sequence<I...>) {
-    if (number != int(sizeof...(Arguments))) return 1;
-    if (!((sizes[I] == (std::is_pointer_v<Arguments> ? -1 : int(sizeof(Arguments)))) && ...)) return 1;
+    if (number != int(sizeof...(Arguments))) return MISFIT;
+    if (!((sizes[I] == (std::is_pointer_v<Arguments> ? -1 : int(sizeof(Arguments)))) && ...)) return MISFIT;
     auto call = [&] { kernel(*static_cast<std::remove_reference_t<Arguments>*>(addresses[I])...); };
     fibers::body = [](void* c) { (*static_cast<decltype(call)*>(c))(); };
     fibers::given = &call;
     Flushing flushing;
+    Watch watch;
+    Answer answer = DONE;
     gridDim = grid;
     blockDim = block;
     for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z)
         for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
             for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x)
-                if (!fibers::run_block()) return 2;
-    return 0;
+                if (answer == DONE) answer = fibers::run_block();
+    return answer;
 }
 
 template <class... Arguments>

@@ -2,16 +2,16 @@
 
 `RawModule` has the interface of CuPy's, and takes the arrays of the stand-in. The arithmetic is IEEE's on both
 machines, so that a kernel that gives the twin's bits here gives them on a GPU. Every array of a launch is moved between
-guards that a write beyond its ends would change, and that a read beyond its ends would find to be NaN.
+pages that must not be touched.
 """
 import ctypes
 import hashlib
+import mmap
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import types
 from functools import cache
 from pathlib import Path
 
@@ -22,8 +22,10 @@ SHIM = Path(__file__).with_name("cuda_on_cpu.hpp")
 COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
 FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-fno-strict-aliasing", "-w")
 KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
-GUARD = 4096                # bytes before and after an array
-MISFIT, BARRIER = 1, 2      # what a launcher answers
+LINE = 64                   # bytes to which arrays are aligned, so that up to so many lie between one and its pages
+LIBC, FORBIDDEN = ctypes.CDLL(None), 0                              # PROT_NONE
+WRONG = {1: "the arguments do not fit the kernel's", 2: "a barrier that only some threads of a block reach",
+         3: "an access beyond the ends of an array"}                # what a launcher answers
 
 
 @cache
@@ -81,8 +83,7 @@ class Kernel:
         addresses = (ctypes.c_void_p * len(args))(*(v.ctypes.data for v in values))
         sizes = [-1 if isinstance(a, strict_cupy.ndarray) else v.nbytes for a, v in zip(args, values)]
         answer = self.function((ctypes.c_uint * 6)(*shape), addresses, (ctypes.c_int * len(args))(*sizes), len(args))
-        assert answer != MISFIT, f"{self.name}: the arguments do not fit the kernel's"
-        assert answer != BARRIER, f"{self.name}: a barrier that only some threads of a block reach"
+        assert not answer, f"{self.name}: {WRONG[answer]}"
         for array in arrays.values():
             array.back(self.name)
 
@@ -93,25 +94,31 @@ def _value(number, kernel):
 
 
 class _Guarded:
-    """A copy of an array's memory between guards, for one launch."""
+    """A copy of an array's memory between forbidden pages, for one launch; what is left of its own pages is NaN."""
 
     def __init__(self, array):
         a = array._a
         assert a.flags.c_contiguous, "a kernel was given an array with gaps"
-        self.own, self.size = a, a.nbytes
-        self.memory = np.full(2 * GUARD + self.size + 64, 0xFF, np.uint8)
-        self.start = GUARD + (-(self.memory.ctypes.data + GUARD) % 64 + a.ctypes.data) % 64     # aligned as it was
-        self.memory[self.start:self.start + self.size] = a.reshape(-1).view(np.uint8)
-        self.pointer = np.array(self.memory.ctypes.data + self.start, np.uint64)
+        own = -(-(a.nbytes + LINE) // mmap.PAGESIZE) * mmap.PAGESIZE
+        self.memory = np.frombuffer(mmap.mmap(-1, own + 2 * mmap.PAGESIZE), np.uint8)
+        first, behind = self.memory.ctypes.data, mmap.PAGESIZE + own
+        for page in (first, first + behind):
+            assert LIBC.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(mmap.PAGESIZE), FORBIDDEN) == 0
+        self.array, self.room = a, self.memory[mmap.PAGESIZE:behind]
+        self.start = own - a.nbytes - (own - a.nbytes - a.ctypes.data) % LINE               # aligned as it was
+        self.room[:] = 0xFF
+        self.inside[:] = a.reshape(-1).view(np.uint8)
+        self.pointer = np.array(self.inside.ctypes.data, np.uint64)
+
+    @property
+    def inside(self):
+        return self.room[self.start:self.start + self.array.nbytes]
 
     def back(self, kernel):
-        inside = self.memory[self.start:self.start + self.size]
-        assert np.all(self.memory[:self.start] == 0xFF) and np.all(self.memory[self.start + self.size:] == 0xFF), \
-            f"{kernel} wrote beyond the ends of an array"
-        if self.size:
-            self.own.reshape(-1).view(np.uint8)[:] = inside
+        around = np.delete(self.room, slice(self.start, self.start + self.array.nbytes))
+        assert np.all(around == 0xFF), f"{kernel}: {WRONG[3]}"
+        self.array.reshape(-1).view(np.uint8)[:] = self.inside
 
 
 strict_cupy.cupy.RawModule = RawModule
-strict_cupy.cupy.cuda = types.SimpleNamespace(Device=lambda: types.SimpleNamespace(synchronize=lambda: None))
 installed, in_place = strict_cupy.installed, strict_cupy.in_place

@@ -15,17 +15,14 @@ from refdgm import backend
 
 
 def run_twin(kernel, blocked, arguments):
-    """What kernel(*blocked, *arguments) does, on a GPU, and done when this returns: chains.drive takes the time.
-
-    Kernels count on arrays without gaps: others are copied, and what the kernel writes to such a copy goes back.
-    """
+    """What kernel(*blocked, *arguments) does, on a GPU. Kernels count on arrays without gaps: others are copied, and
+    what the kernel writes to such a copy goes back."""
     twin = getattr(importlib.import_module(f"refdgm.cuda.{kernel.__module__.split('.')[-1]}"), kernel.__name__)
     whole = [_without_gaps(a) for a in blocked]
     twin(*whole, *map(_without_gaps, arguments))
     for array, copy in zip(blocked, whole):
         if copy is not array:
             array[...] = copy
-    backend.module_of(next(filter(backend.on_device, (*blocked, *arguments)))).cuda.Device().synchronize()
 
 
 def _without_gaps(a):
