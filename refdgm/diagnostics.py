@@ -15,6 +15,7 @@ normal scores of their ranks: they need no moments and do not depend on the scal
 no autocorrelation, and its results are nan.
 """
 from refdgm import validation as valid
+from refdgm.backend import on_device
 from refdgm.backend import xp as np
 
 
@@ -55,6 +56,7 @@ def split(draws):
 
     (T, C, ...) -> (T // 2, 2C, ...) of float64.  Raises ValueError for fewer than 4 draws, no chain, or nan.
     """
+    valid.require(not on_device(draws), "draws must be on the host: give backend.to_host(draws).")
     draws = np.asarray(draws, dtype=np.float64)
     valid.require(draws.ndim >= 2, f"draws must have the shape (draws, chains, ...), but have shape {draws.shape}.")
     T, C = draws.shape[:2]

@@ -2,16 +2,35 @@
 
 No GPU is needed: strict_cupy stands in for CuPy, and refuses what CuPy refuses.
 """
+import functools
 import importlib
+import pathlib
+import sys
+import types
+from typing import NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
 import strict_cupy
+from autograd import elementwise_grad, grad, hessian, jacobian
+from scipy import special
 
-from refdgm import backend
-from refdgm.models import boltzmann, dbm, gaussian_rbm, linear_gaussian, rbm, sbn, targets
+from refdgm import backend, crosscheck, diagnostics, enumeration, fused, ledger, numerics, proposals, updates
+from refdgm.checking import Claim, equals
+from refdgm.directed import elbo, iwae_network, iwae_pathwise, sbn_gradients
+from refdgm.learning import rbm_learning
+from refdgm.models import boltzmann, dbm, gaussian_rbm, linear_gaussian, random_field, rbm, sbn, targets, vae
+from refdgm.samplers import importance
+from refdgm.streams import normals, stream, uniforms, words
 from refdgm.trees import leaves
+from refdgm.undirected import neural_field
+
+CLAIMS, CONTRACTS = ledger.claims(), crosscheck.contracts()
+HOST_ONLY = {           # what cannot be computed on a device, and why
+    "kingma2019.sec1.6.batch": "its costs are counted by a subclass of NumPy's array",
+    "ou2018.fn4": "scipy searches for the minimum",
+    "ou2018.jsa.consistency": "scipy searches for the root"}
 
 RNG = np.random.default_rng(0)
 C = 6                                                       # chains
@@ -19,11 +38,11 @@ X = RNG.normal(size=(C, 2))
 
 
 def same(found, expected):
-    """Equal bit for bit, type for type, and all of it on the device."""
+    """Equal bit for bit, type for type, and all arrays on the device, where NumPy's numbers are arrays, too."""
     for (path, a), (_, b) in zip(leaves(found), leaves(expected), strict=True):
-        assert isinstance(a, strict_cupy.ndarray) == isinstance(b, np.ndarray), path
+        assert isinstance(a, strict_cupy.ndarray if isinstance(b, np.ndarray) else (strict_cupy.ndarray, type(b))), path
         a = backend.to_host(a)
-        assert np.array_equal(a, b) and np.asarray(a).dtype == np.asarray(b).dtype, path
+        assert np.array_equal(a, b, equal_nan=True) and np.asarray(a).dtype == np.asarray(b).dtype, path
 
 
 # ---- samplers ---------------------------------------------------------------------------
@@ -81,6 +100,9 @@ CHAINS = {          # name: its arrays, the first state made with them, a step
                   lambda rejection, real, q, log_w: rejection.init(rejection.proposer(q), C, seed=5),
                   lambda rejection, state, q, log_w: rejection.step(rejection.proposer(q), lambda z: log_w[z],
                                                                     np.log(2.0), state)),
+    "resampling": ((proposals.normal([0.3, -0.2], [1.5, 2.0]), MIXTURE),
+                   lambda resampling, real, q, target: resampling.init(q, C, seed=5),
+                   lambda resampling, state, q, target: resampling.step(q, proposals.LogWeight(target, q), state)),
     "sbn_gibbs": ((BELIEF_NET["theta"], BELIEF_NET["X"]),
                   lambda gibbs, real, theta, x: gibbs.init(theta, x, seed=5, real=real),
                   lambda gibbs, state, theta, x: gibbs.step(theta, state)),
@@ -111,3 +133,267 @@ def test_a_chain_on_the_device_is_the_host_s(name, real):
     expected = chain(*arrays)
     with strict_cupy.installed():
         same(chain(*backend.to_device(arrays)), expected)
+
+
+def test_every_sampler_is_here():
+    """Whoever adds a sampler with a state and a step adds it to CHAINS."""
+    folder = importlib.import_module("refdgm.samplers").__path__[0]
+    modules = {path.stem: importlib.import_module(f"refdgm.samplers.{path.stem}")
+               for path in pathlib.Path(folder).glob("[a-z]*.py")}
+    with_chains = {name for name, module in modules.items() if hasattr(module, "init") and hasattr(module, "step")}
+    assert with_chains == {name.split()[0] for name in CHAINS}
+
+
+# ---- claims and contracts ---------------------------------------------------------------
+
+def has(kind, tree):
+    """Whether some leaf of a tree of any kind is of this type."""
+    if isinstance(tree, dict):
+        return any(has(kind, part) for part in tree.values())
+    return any(has(kind, part) for part in tree) if isinstance(tree, (tuple, list)) else isinstance(tree, kind)
+
+
+def computed_on_device(claimed):
+    """The function with its arguments moved to the device; what it gives must be there, and comes back."""
+    def on_device(**case):
+        with backend.use("cupy"):
+            found = claimed(**backend.to_device(case))
+        assert not (has(np.ndarray, case) and has(np.ndarray, found)), "an array of the host comes out"
+        return backend.to_host(found)
+    return on_device
+
+
+def holds_on_device(claim):
+    with strict_cupy.installed(), backend.use("numpy"), np.errstate(all="ignore"):
+        return claim.check(computed_on_device(claim.claimed), range(1)).ok
+
+
+@pytest.mark.parametrize("id", sorted(CLAIMS.keys() - HOST_ONLY))
+def test_a_claim_holds_on_the_device(id):
+    assert holds_on_device(CLAIMS[id])
+
+
+@pytest.mark.parametrize("id", HOST_ONLY)
+def test_what_is_left_to_the_host_must_be(id):
+    with pytest.raises(TypeError):
+        holds_on_device(CLAIMS[id])
+
+
+def test_a_detour_over_the_host_is_seen():
+    """np.asarray, math and scipy take numbers to the host; none of them gets a device's."""
+    def case(seed):
+        return {"x": np.random.default_rng(seed).uniform(1.0, 2.0, size=4)}
+    for detour in (lambda x: np.asarray(x)**2, lambda x: np.array([float(v)**2 for v in x]), special.gammaln,
+                   lambda x: x * np.ones(4), lambda x: x + np.arange(4)):
+        with pytest.raises((TypeError, AssertionError)):
+            holds_on_device(Claim("detour", detour, equals(lambda x: x**2, case), {}))
+    assert holds_on_device(Claim("none", lambda x: x**2, equals(lambda x: x**2, case), {}))
+
+
+class DeviceGenerator:
+    """NumPy's generator, its numbers moved to the device."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def __getattr__(self, name):
+        return lambda *arguments, **options: backend.here(getattr(self.rng, name)(*arguments, **options))
+
+
+def asked(item, case):
+    """The arguments of a contract's reference, for one case."""
+    given = [case.arguments[a.name] for a in item.arguments if a.name in case.arguments]
+    if item.judge.kind == "keeps":                          # a step from x, which draws
+        given = [item.judge.draw(np.random.default_rng(0), 5, *given), *given]
+    return given
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_contract_s_reference_on_the_device(name):
+    item = CONTRACTS[name]
+    draws = item.judge.kind == "keeps"
+    for case in item.judge.cases(0):
+        given = asked(item, case)
+        with np.errstate(all="ignore"):
+            expected = item.reference(*given, *([np.random.default_rng(1)] if draws else []))
+            with strict_cupy.installed():
+                same(item.reference(*backend.to_device(given), *([DeviceGenerator(1)] if draws else [])), expected)
+
+
+# ---- gradients, by autograd and by hand ------------------------------------------------
+
+def of_theta(function):
+    return grad(lambda theta, *rest: anp.sum(function(theta, *rest)))
+
+
+RBM, FIELD, X_BITS = rbm.random_theta(RNG, 4, 3), random_field.random_case(0)["theta"], numerics.all_binary(3)[1:]
+VAE, PATHWISE = vae.random_case(0), iwae_pathwise.random_case(0)
+NET, EPS = iwae_network.random_params(0, 4, 3, 2), RNG.normal(size=(C, 5, 2))
+SMALL, THETA, PHI = BELIEF_NET["X"], BELIEF_NET["theta"], BELIEF_NET["phi"]
+LAYER = (RNG.normal(size=(C, 3)), RNG.normal(size=(4, 3)), RNG.normal(size=4))
+CURVE = {"W": RNG.normal(size=(3, 2)), "b": RNG.normal(size=3)}
+
+FUNCTIONS = {           # name: the function, its arguments
+    "grad log p of an RBM": (of_theta(rbm.log_marginal), RBM, BITS),
+    "grad log p of a sigmoid belief net": (of_theta(sbn.log_marginal), THETA, SMALL),
+    "grad log p of a random field": (of_theta(random_field.log_prob), FIELD, X_BITS),
+    "grad log p of a linear-Gaussian model": (of_theta(linear_gaussian.log_marginal), GAUSSIAN["theta"], GAUSSIAN["x"]),
+    "grad log p of a VAE": (of_theta(lambda theta, x: vae.log_marginal(theta, x, 101)), VAE["theta"], VAE["x"]),
+    "grad ELBO": (grad(lambda phi, theta, X: elbo.average_bound(theta, phi, X)), PHI, THETA, SMALL),
+    "grad of the IWAE bound": (of_theta(lambda params, x: iwae_pathwise.bound(params, x, 2)), PATHWISE["params"],
+                               PATHWISE["x"]),
+    "grad of a score": (of_theta(rbm.free_energy), RBM, BITS),
+    "Jacobian": (jacobian(lambda b, W: anp.tanh(anp.dot(W, b))), X[0], CURVE["W"]),
+    "Hessian": (hessian(lambda b, W: anp.sum(anp.exp(anp.dot(W, b)))), X[0], CURVE["W"]),
+    "elementwise derivative": (elementwise_grad(numerics.softplus), X),
+    "indices, stacks, diagonals": (grad(lambda x: anp.sum(anp.stack([x[1:], x[:-1]])[:, [0, 2]] ** 2)
+                                        + anp.sum(anp.diagonal(anp.outer(x, x)))
+                                        + anp.sum(anp.pad(x, 1, "constant")[::2])), RNG.normal(size=4)),
+    "where, max, concatenate": (grad(lambda x: anp.sum(anp.where(x > 0, x, x**2)) + anp.max(x)
+                                     + anp.sum(anp.append(x, 2 * x) ** 3)), X),
+    "linear algebra": (grad(lambda A: anp.linalg.slogdet(A)[1] + anp.sum(anp.linalg.inv(A)) + anp.sum(
+        anp.linalg.solve(A, anp.ones(2))) + anp.sum(anp.einsum("ij,jk->ik", A, A))), NORMAL.P),
+    "sbn: ELBO by hand": (sbn_gradients.elbo_gradient, THETA, PHI, SMALL),
+    "sbn: inclusive divergence by hand": (sbn_gradients.inclusive_gradient, THETA, PHI, SMALL),
+    "tanh layer": (fused.tanh_layer, *LAYER),
+    "grad of a tanh layer": (grad(lambda W, x, b: anp.sum(fused.tanh_layer(x, W, b))), LAYER[1], LAYER[0], LAYER[2]),
+    "random field: direction": (neural_field.direction, FIELD, X_BITS, X_BITS[::2]),
+    "random field: exact direction": (neural_field.mean_gradient, FIELD),
+    "random field: a Gibbs sweep": (neural_field.gibbs_sweep, FIELD, X_BITS, RNG.random(X_BITS.shape)),
+    "RBM: contrast": (rbm_learning.contrast, RBM, BITS, BITS[::2]),
+    "importance: estimate": (importance.estimate, X, RNG.normal(size=(C, 2, 3))),
+    "importance: picked": (importance.picked, X, RNG.random((C, 4))),
+    **{f"update: {rule.name}": (lambda theta, F, rule=rule: rule.step(theta, rule.init(theta), F, 0.1, 1), RBM, RBM)
+       for rule in (updates.sgd(), updates.momentum(), updates.adam(), updates.adamax())},
+    "stream": (lambda chain: [draw(stream(3, 2)._replace(chain=chain), 5) for draw in (words, uniforms, normals)],
+               np.arange(3, dtype=np.uint32)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_on_the_device(name):
+    function, *arguments = FUNCTIONS[name]
+    expected = function(*arguments)
+    with strict_cupy.installed():
+        same(function(*backend.to_device(arguments)), expected)
+
+
+COMPILED = {            # the host's pass is compiled and rounds otherwise
+    "Bernoulli layer": (fused.bernoulli_layer, BITS, RNG.normal(size=(2 * C, 3)), *LAYER[1:]),
+    "grad of a Bernoulli layer": (grad(lambda W, x, h, b: anp.sum(fused.bernoulli_layer(x, h, W, b))), LAYER[1], BITS,
+                                  RNG.normal(size=(2 * C, 3)), LAYER[2]),
+    "Bernoulli log-probability": (fused.bernoulli_log_prob, BITS[:, None], RNG.normal(size=(C, 5, 4))),
+    "IWAE network": (iwae_network.gradient, NET, BITS, EPS),
+    "log Z of an RBM": (enumeration.rbm_log_partition, RBM),
+    "moments of an RBM": (enumeration.rbm_moments, RBM),
+    "moments of a Boltzmann machine": (enumeration.boltzmann_moments, boltzmann.random_theta(RNG, 6)),
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_what_is_compiled_on_the_host_has_a_form_on_the_device(name):
+    function, *arguments = COMPILED[name]
+    expected = function(*arguments)
+    with strict_cupy.installed():
+        found = function(*backend.to_device(arguments))
+    for (_, a), (_, b) in zip(leaves(found), leaves(expected), strict=True):
+        assert isinstance(a, strict_cupy.ndarray)
+        assert np.allclose(backend.to_host(a), b, rtol=1e-12, atol=1e-12)
+
+
+def test_diagnostics_are_the_host_s():
+    with strict_cupy.installed(), pytest.raises(ValueError, match="draws must be on the host"):
+        diagnostics.split_r_hat(backend.to_device(RNG.normal(size=(8, 2))))
+
+
+# ---- the backend itself -----------------------------------------------------------------
+
+def test_use_and_back():
+    assert backend.name() == "numpy"
+    with strict_cupy.installed():
+        assert backend.name() == "cupy" and isinstance(backend.xp.zeros(2), strict_cupy.ndarray)
+        with backend.use("numpy"):
+            assert backend.name() == "numpy" and isinstance(backend.xp.zeros(2), np.ndarray)
+        with pytest.raises(ArithmeticError), backend.use("numpy"):
+            raise ArithmeticError
+        assert backend.name() == "cupy"
+    assert backend.name() == "numpy"
+
+
+def test_there_and_back():
+    class Pair(NamedTuple):
+        a: np.ndarray
+        b: object
+
+    tree = {"w": X, "pair": Pair(BITS, "b"), "list": [LOG_P, (1, 2.0, None)], "f": functools.partial(np.dot, LOG_P)}
+    with strict_cupy.installed():
+        there = backend.to_device(tree)
+        assert has(strict_cupy.ndarray, there) and not has(np.ndarray, there) and isinstance(there["pair"], Pair)
+        assert isinstance(there["f"](backend.to_device(PROPOSAL)), strict_cupy.ndarray)
+        assert backend.module_of(there["w"]) is strict_cupy.cupy and backend.on_device(there["w"])
+        back = backend.to_host(there)
+        assert isinstance(backend.here(X), strict_cupy.ndarray)
+        made_there = backend.xp.ones(3)
+    assert backend.module_of(X) is np and np.array_equal(backend.here(made_there), np.ones(3))
+    assert np.array_equal(back["w"], X) and np.array_equal(back["pair"].a, BITS) and back["list"][1] == (1, 2.0, None)
+    assert np.array_equal(back["f"](PROPOSAL), LOG_P @ PROPOSAL)
+
+
+def test_what_cannot_be_used_is_said(monkeypatch):
+    with pytest.raises(ValueError, match="must be 'numpy' or 'cupy', but is 'torch'"):
+        backend.use("torch")
+    monkeypatch.setitem(sys.modules, "cupy", None)          # as if it were not installed
+    with pytest.raises(ValueError, match="needs CuPy: pip install"):
+        backend.use("cupy")
+    blind = types.ModuleType("cupy")
+    blind.is_available = lambda: False
+    monkeypatch.setitem(sys.modules, "cupy", blind)
+    with pytest.raises(ValueError, match="finds no GPU"):
+        backend.use("cupy")
+    assert backend.name() == "numpy"
+
+
+# ---- the stand-in is as strict as CuPy ----------------------------------------------------
+
+ON = strict_cupy.cupy.array([[1.0, 2.0], [3.0, 4.0]])
+HOST = np.ones((2, 2))
+REFUSED = {
+    "NumPy's array of it": lambda: np.asarray(ON),
+    "a NumPy number of it": lambda: np.float32(ON[0, 0]),
+    "a sum with NumPy's": lambda: ON + HOST,
+    "NumPy's sum with it": lambda: HOST + ON,
+    "in place": lambda: ON.copy().__iadd__(HOST),
+    "a ufunc of both": lambda: np.maximum(ON, HOST),
+    "a product of both": lambda: np.dot(ON, HOST),
+    "NumPy's array as an index": lambda: ON[np.array([0])],
+    "NumPy's values set": lambda: ON.copy().__setitem__(0, np.ones(2)),
+    "NumPy's array set from it": lambda: HOST.copy().__setitem__(0, ON[0]),
+    "joined with NumPy's": lambda: np.concatenate([ON, HOST]),
+    "joined with a list": lambda: np.concatenate([ON[0], [1.0]]),
+    "a sum with a list": lambda: ON + [1.0, 2.0],
+    "a list": lambda: strict_cupy.cupy.sum([1.0, 2.0]),
+    "a number": lambda: strict_cupy.cupy.reshape(1.0, (1, 1)),
+    "np.block": lambda: np.block([[ON], [ON]]),
+    "multi_dot": lambda: np.linalg.multi_dot([ON, ON, ON]),
+    "a ufunc's reduce": lambda: np.logaddexp.reduce(ON),
+    "scipy": lambda: special.gammaln(ON),
+    "initial=": lambda: np.max(ON, initial=0.0),
+    "where=": lambda: np.add(ON, ON, where=ON > 0),
+    "repeats of its own": lambda: np.repeat(ON[0], strict_cupy.cupy.array([1, 2])),
+    "slices in r_": lambda: backend.xp.r_[0:2] + ON[0],
+    "math": lambda: range(strict_cupy.cupy.array(2)),
+    "a set": lambda: set(ON[0]),
+    "Gauss-Hermite nodes": lambda: strict_cupy.cupy.polynomial.hermite_e,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_stand_in_refuses(name):
+    with strict_cupy.installed(), pytest.raises((TypeError, AttributeError)):
+        REFUSED[name]()
+
+
+def test_the_stand_in_gives_arrays():
+    assert isinstance(ON.sum(), strict_cupy.ndarray) and isinstance(ON[0, 0], strict_cupy.ndarray)
+    assert isinstance(2.0 * ON, strict_cupy.ndarray) and isinstance(np.exp(ON), strict_cupy.ndarray)
+    assert float(ON[0, 1]) == 2.0 and ON.shape == np.shape(ON) == (2, 2) and np.array_equal(ON.get()[0], [1, 2])
