@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from refdgm import backend
+from refdgm import validation as valid
 from refdgm.models.logistic_regression import LogisticRegression
 from refdgm.models.targets import Gaussian, GaussianMixture, MLPEnergy
 
@@ -19,6 +20,7 @@ TILE_ROWS, TILE_COLUMNS = 128, 64           # chains and units of a block of thr
 THREADS = {np.float64: 256, np.float32: 128}
 SIDE, HEIGHT = 32, 8                        # chains of a block of SIDE x HEIGHT threads in softplus.cuh
 CHAINS = 128                                # threads of a block where each has a chain
+WIDEST = 1024                               # coordinates of a chain that its thread follows
 
 
 def source(*families):
@@ -75,7 +77,13 @@ def launch_chains(family, name, real, chains, *arguments, draw=(), **macros):
 
 
 def launch_on_target(name, target, by_chain, *arguments, draw):
-    """Run a kernel of on_target.cu, compiled for the target, with a thread for each chain of the arrays `by_chain`."""
+    """Run a kernel of on_target.cu, compiled for the target, with a thread for each chain of the arrays `by_chain`.
+
+    Raises ValueError where there are more coordinates than a thread has room for.
+    """
+    n = by_chain[0].shape[1]
+    valid.require(n <= WIDEST, f"a compiled chain on a GPU has at most {WIDEST} coordinates, but x has {n}: "
+                               "make its steps with `step`.")
     kind, parameters = FORM[type(target)](target)
     whole = np.concatenate([a.ravel() for a in parameters])
     launch_chains("on_target", name, whole.dtype, len(by_chain[0]), *by_chain, whole, *arguments, draw=draw,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_cuda import CHAINS, REALS, same
 
-from refdgm import backend
+from refdgm import backend, elementary, launch
 from refdgm.models import linear_gaussian, targets
 from refdgm.models.logistic_regression import logistic_regression
 from refdgm.samplers import (
@@ -53,6 +53,26 @@ TARGETS = {f"{make.__name__}-{'x'.join(map(str, shape))}": (shape[0], make(*shap
 SAMPLERS = {"ula": (ula, 0.3), "sgld": (sgld, sgld.polynomial(0.5, 10, 0.55)), "sghmc": (sghmc, 0.2, 1.5),
             "mala": (mala, 0.5), "hamiltonian": (hamiltonian, 0.3, 3), "random_walk": (random_walk, 0.8)}
 BY_MINIBATCHES = ("sgld", "sghmc")
+
+
+TANH = """
+extern "C" __global__ void tanh_of(const real* x, real* out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = elementary::tanh(x[i]);
+}
+"""
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_tanh(real):
+    rng, n = np.random.default_rng(0), 50_000
+    x = np.concatenate([rng.uniform(-22, 22, n), np.exp(rng.uniform(-30, 3, n)), [0, np.inf, -np.inf, np.nan, 20, -20]])
+    x = x.astype(real)
+    with cuda_on_cpu.installed() as cupy:
+        kernel = cupy.RawModule(code=launch.source() + TANH, options=launch.options(real, ALIGNED=0))
+        out = cupy.empty(len(x), real)
+        kernel.get_function("tanh_of")((-(-len(x) // 64),), (64,), (cupy.asarray(x), out, np.int32(len(x))))
+    assert np.array_equal(out.get(), elementary.tanh(x), equal_nan=True)
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -129,11 +149,14 @@ def message(sampler, target, state, options, steps=8):
     return str(wrong.value)
 
 
-@pytest.mark.parametrize("real, eps", [(np.float64, 1e200), (np.float32, 1e30)])
-@pytest.mark.parametrize("sampler, others", [(ula, ()), (sgld, ()), (sghmc, (0,)), (mala, ()), (hamiltonian, (3,))])
-def test_the_first_step_that_is_not_finite_is_named(sampler, others, real, eps):
-    target, options = gaussian(2), ((lambda t: eps) if sampler is sgld else eps, *others)
-    state = sampler.init(target, np.random.default_rng(3).normal(size=(70, 2)), seed=5, first=11, real=real)
+TOO_LONG = {"ula": (1e200,), "sgld": (lambda t: 1e200,), "sghmc": (1e200, 0), "mala": (1e200,),
+            "hamiltonian": (1e200, 3), "random_walk": (1e308,)}
+
+
+@pytest.mark.parametrize("sampler", TOO_LONG)
+def test_the_first_step_that_is_not_finite_is_named(sampler):
+    (sampler, *_), options, target = SAMPLERS[sampler], TOO_LONG[sampler], gaussian(2)
+    state = sampler.init(target, np.random.default_rng(3).normal(size=(70, 2)), seed=5, first=11)
     expected = message(sampler, target, state, options)
     assert "for chain" in expected and "at step" in expected
     with cuda_on_cpu.installed():
@@ -165,6 +188,13 @@ def test_the_first_weight_that_is_not_finite_is_named(case):
     with cuda_on_cpu.installed(), pytest.raises(ValueError) as found:
         sampler.run(*backend.to_device((*problem, state)), steps=8)
     assert str(found.value) == str(expected.value)
+
+
+def test_too_many_coordinates_for_a_thread():
+    target, x = targets.gaussian(np.zeros(1025), np.eye(1025)), np.zeros((1, 1025))
+    state = ula.init(target, x)
+    with cuda_on_cpu.installed(), pytest.raises(ValueError, match="at most 1024 coordinates, but x has 1025"):
+        ula.run(*backend.to_device((target, state)), 0.1, steps=1)
 
 
 class Ridge(NamedTuple):

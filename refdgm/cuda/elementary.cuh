@@ -46,7 +46,8 @@ __device__ inline real horner(real z, real value, double next, More... more) {
 // 2^n, where t = n + ROUNDER
 __device__ inline real power_of_two(real t) {
     integer scale = bits_of(t) + BIAS;
-    return from_bits(sizeof(real) == 8 ? integer((unsigned long long)scale << WIDTH) : integer((unsigned)scale << WIDTH));
+    scale = sizeof(real) == 8 ? integer((unsigned long long)scale << WIDTH) : integer((unsigned)scale << WIDTH);
+    return from_bits(scale);
 }
 
 // The same, a product and its sum rounded once.

@@ -1,5 +1,5 @@
 // Metropolis independence sampling of a linear-Gaussian posterior, a thread for each chain of UNITS numbers: the kernel
-// linear_gaussian of refdgm/kernels/mis.py.  h and mean (chains, UNITS), x (D, chains), L (UNITS, n), W (D, n), constant ()
+// of refdgm/kernels/mis.py.  h and mean (chains, UNITS), x (D, chains), L (UNITS, n), W (D, n), constant ()
 extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) linear_gaussian(
         int chains, real* h, real* log_w, real* faults, const real* mean, const unsigned* number, const real* x,
         const real* L, const real* W, const real* constant, int n, int D, int steps,

@@ -6,8 +6,8 @@ from refdgm.launch import CHAINS, launch, launch_chains, launch_in_order, launch
 
 def linear_gaussian(h, log_w, faults, mean, x, chain, L, W, constant, half, step, steps, k0, k1, lanes):
     """As refdgm.kernels.mis.linear_gaussian."""
-    launch_chains("linear_gaussian", "linear_gaussian", h.dtype, len(h), h, log_w, faults, mean, chain, x.T.copy(), L, W,
-                  constant, L.shape[1], len(W), steps, draw=(step, k0, k1), UNITS=len(L))
+    launch_chains("linear_gaussian", "linear_gaussian", h.dtype, len(h), h, log_w, faults, mean, chain, x.T.copy(),
+                  L, W, constant, L.shape[1], len(W), steps, draw=(step, k0, k1), UNITS=len(L))
 
 
 def sbn_codes(h, log_w, k, faults, chain, x, q_logits, gain, constant, W_transposed, b, every, step, steps, k0, k1,

@@ -97,7 +97,8 @@ extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) sghmc(
 // ULA's step as a proposal
 extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) mala(
         int chains, real* x, real* log_p, real* score, unsigned* accepted, const unsigned* number,
-        const real* parameters, real half, real root, real eighth, int steps, unsigned step, unsigned low, unsigned high) {
+        const real* parameters, real half, real root, real eighth,
+        int steps, unsigned step, unsigned low, unsigned high) {
     if (own() >= chains) return;
     const Target target{parameters};
     const unsigned chain = number[own()];

@@ -1,7 +1,7 @@
 // A move of Metropolis independence sampling of the codes of a sigmoid belief net: a proposal, its activations
-// (activate of sbn.cu), the decision.  M chains; n observations, each with a code of H units; `every`: move m is of code m
+// (activate of sbn.cu), the decision.  M chains; n observations, each with a code of H units.
 
-// k, the code that moves, and proposed (M, H), a thread for every four units.  q_logits (n, H)
+// k, the code that moves, in turn if `every`, and proposed (M, H), a thread for every four units.  q_logits (n, H)
 extern "C" __global__ void __launch_bounds__(CHAINS) propose(
         const unsigned* chain, const real* q_logits, long long* k, real* proposed, int M, int n, int H, int every,
         unsigned step, unsigned number, unsigned low, unsigned high) {

@@ -2,10 +2,10 @@
 // at(x, score, batch) fills the score, the gradient of log p, and returns log p, which costs nothing if it is not used.
 // parameters: the arrays of the target one after another, as refdgm/launch.py lays them out.
 
-// body(i) for i = 0, ..., n - 1, one after another; where there are few, their numbers stay in registers.
-template <int n, class Body>
+// body(i) for i = 0, ..., n - 1, one after another; where all together need few numbers, these stay in registers.
+template <int n, int numbers = n, class Body>
 __device__ inline void each(Body body) {
-#pragma unroll (n <= 16 ? n : 1)
+#pragma unroll (numbers <= 16 ? n : 1)
     for (int i = 0; i < n; ++i) body(i);
 }
 
@@ -21,9 +21,9 @@ struct Gaussian {
     __device__ real at(const real (&x)[N], real (&score)[N], Batch = {}) const {
         const real *m = parameters, *P = m + N;
         real log_p = 0;
-        each<N>([&](int j) {
+        each<N, N * N>([&](int j) {
             score[j] = 0;
-            each<N>([&](int i) { score[j] += (m[i] - x[i]) * P[i * N + j]; });
+            each<N, N * N>([&](int i) { score[j] += (m[i] - x[i]) * P[i * N + j]; });
             log_p += real(-0.5) * (m[j] - x[j]) * score[j];
         });
         return log_p;
@@ -39,22 +39,22 @@ struct GaussianMixture {
     __device__ real at(const real (&x)[N], real (&score)[N], Batch = {}) const {
         const real *mean = parameters, *precision = mean + K * N, *offset = precision + K * N;
         real share[K], top = 0, total = 0;
-        each<K>([&](int k) {
+        each<K, K * N>([&](int k) {
             share[k] = offset[k];
-            each<N>([&](int i) {
+            each<N, K * N>([&](int i) {
                 real away = mean[k * N + i] - x[i];
                 share[k] -= real(0.5) * precision[k * N + i] * away * away;
             });
             top = k == 0 || share[k] > top ? share[k] : top;
         });
-        each<K>([&](int k) {
+        each<K, K * N>([&](int k) {
             share[k] = elementary::exp(share[k] - top);
             total += share[k];
         });
         const real scale = 1 / total;
-        each<N>([&](int i) {
+        each<N, K * N>([&](int i) {
             score[i] = 0;
-            each<K>([&](int k) { score[i] += share[k] * (precision[k * N + i] * (mean[k * N + i] - x[i])); });
+            each<K, K * N>([&](int k) { score[i] += share[k] * (precision[k * N + i] * (mean[k * N + i] - x[i])); });
             score[i] *= scale;
         });
         return top + elementary::log(total);
@@ -77,7 +77,7 @@ struct MLPEnergy {
         for (int j = 0; j < units; ++j) body(j);
     }
 
-    // out += w'x, a product and its sum rounded once as elementary.dot_fused does; up to 32 sums at a time, in registers
+    // out += w'x, a product and its sum rounded once, as elementary.dot_fused; up to 32 sums at a time, in registers
     template <int I, int O>
     __device__ static void dot_fused(const real* w, const real* x, Row<O>& out) {
         constexpr int FOURS = filled(O) / 4, PASSES = (FOURS + 7) / 8, SOME = (FOURS + PASSES - 1) / PASSES;
@@ -145,7 +145,8 @@ struct LogisticRegression {
             const real* datum = data + size_t(__umulhi(words.w[i % 4], count)) * N;
             real margin = 0;
             each<N>([&](int j) { margin += datum[j] * x[j]; });
-            log_p += scale * ((margin < 0 ? margin : 0) - elementary::log(1 + elementary::exp(-elementary::abs(margin))));
+            const real off = elementary::log(1 + elementary::exp(-elementary::abs(margin)));
+            log_p += scale * ((margin < 0 ? margin : 0) - off);
             const real pull = scale / (1 + elementary::exp(margin));
             each<N>([&](int j) { score[j] += pull * datum[j]; });
         }
