@@ -9,7 +9,8 @@ public function of them is `guarded`: calls from within refdgm pass straight thr
                 end, or too much memory is repeated with the arguments and their shapes, as a ValueError or TypeError;
                 a NaN that nobody objected to is a ValueError
 
-What refdgm itself says by a `raise` stays as it is, and so does an error in a function that the caller handed in. Thus
+What refdgm says by a `raise` stays as it is if it names an argument, and so does an error in a function that the caller
+handed in. Thus
 
     rbm.free_energy({"w": np.zeros((3, 2))}, np.zeros(4))
     ValueError: free_energy of theta['w'] (3, 2), x (4,) has no value: shapes (4,) and (3,2) not aligned: ...
@@ -17,6 +18,7 @@ What refdgm itself says by a `raise` stays as it is, and so does an error in a f
 import functools
 import inspect
 import linecache
+import re
 import sys
 import traceback
 from itertools import islice
@@ -57,10 +59,12 @@ def _enter(function, signature, arguments, named):
         with np.errstate(all="ignore"):
             result = function(*arguments, **named)
     except ASTRAY as error:
-        if _is_deliberate(error):
+        ours = _is_ours(error)
+        if _is_the_callers(error) or ours and _names_one_of(signature.parameters, error):
             raise
-        _no_nan(given)
-        kind = TypeError if isinstance(error, TypeError) else ValueError
+        if not ours:
+            _no_nan(given)
+        kind = type(error) if ours else TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{function.__name__} of {_described(given)} has no value: {_reason(error)}") from error
     _no_nan(given)
     return result
@@ -100,13 +104,20 @@ def _no_nan(given):
 
 # ---- what went astray -----------------------------------------------------------------
 
-def _is_deliberate(error):
-    """Whether refdgm raised it in words of its own, or it comes from a function of the caller's."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    if any(frame.f_globals.get("__name__", "").split(".")[0] not in LIBRARIES for frame in frames):
-        return True
+def _is_the_callers(error):
+    """Whether it comes from a function that the caller handed in."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(module.split(".")[0] not in LIBRARIES for module in modules)
+
+
+def _is_ours(error):
+    """Whether refdgm said it by a `raise`."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return last.filename.startswith(HERE) and linecache.getline(last.filename, last.lineno).lstrip().startswith("raise")
+
+
+def _names_one_of(parameters, error):
+    return any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in parameters)
 
 
 def _described(given):

@@ -112,7 +112,7 @@ def all_binary(n):
     [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     valid.count("the number of bits", n, least=0)
-    valid.enumerable(2**n, f"a vector of {n} bits", n)
+    valid.enumerable(valid.power(2, n), f"a vector of {n} bits", n)
     return (onp.arange(2**n)[:, None] >> onp.arange(n) & 1).astype(float)
 
 
@@ -124,7 +124,7 @@ def all_tuples(m, K):
     """
     valid.count("the number of states", m)
     valid.count("the number of samples K", K)
-    valid.enumerable(m**K, f"a tuple of {K} draws from {m} states", K)
+    valid.enumerable(valid.power(m, K), f"a tuple of {K} draws from {m} states", K)
     return onp.stack(onp.unravel_index(onp.arange(m**K), (m,) * K), axis=-1)
 
 
@@ -176,7 +176,9 @@ def gauss_hermite(n, dimensions=1):
     -> nodes (n**dimensions, dimensions), weights (n**dimensions,) that sum to one.
     """
     valid.count("the number of nodes", n)
-    valid.enumerable(n**dimensions, f"a Gauss-Hermite grid of {n} nodes in {dimensions} dimensions", dimensions)
+    valid.count("dimensions", dimensions, 0)
+    valid.enumerable(valid.power(n, dimensions), f"a Gauss-Hermite grid of {n} nodes in {dimensions} dimensions",
+                     dimensions)
     x, w = map(onp.asarray, onp.polynomial.hermite_e.hermegauss(n))
     index = all_tuples(n, dimensions)
     return x[index], onp.prod((w / onp.sum(w))[index], axis=-1)

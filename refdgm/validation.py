@@ -89,6 +89,11 @@ def count(name, n, least=1):
             f"{name} must be an integer of at least {least}, but is {n!r}.")
 
 
+def power(base, exponent):
+    """base**exponent, how many states there are; inf where the number itself would fill the memory."""
+    return base**exponent if exponent < 4096 else float("inf")
+
+
 def enumerable(states, what, numbers_each=1):
     """A sum over `states` states is small enough to be done exactly."""
     require(states <= MAX_STATES,

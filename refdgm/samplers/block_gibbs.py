@@ -118,9 +118,8 @@ def spectrum(theta):
 
 def all_trajectories(D, H, k):
     """Every trajectory of k steps, the last state changing fastest: x (M, k + 1, D), z (M, k, H)."""
+    _enumerable(D, H, k)
     shape = (2**D,) + (2**H, 2**D) * k
-    valid.enumerable(2 ** (D + k * (D + H)), f"a trajectory of {k} steps with {D} visible and {H} hidden units",
-                     D + k * (D + H))
     index = onp.stack(onp.unravel_index(onp.arange(math.prod(shape)), shape), axis=-1)
     return Trajectory(all_binary(D)[index[:, 0::2]], all_binary(H)[index[:, 1::2]])
 
@@ -160,6 +159,7 @@ def score_backward(theta, tau):
 
 def forward_table(theta, data, k):
     """q(tau), one axis for each of x_0, z_0, ..., x_k: weights normalised over z or over x.  -> (2**D, 2**H, ...)"""
+    _enumerable(*np.shape(theta["w"]), k)
     weights = rbm.boltzmann(theta)
     up, down = weights / np.sum(weights, axis=1, keepdims=True), np.transpose(weights / np.sum(weights, axis=0))
     table = data
@@ -201,6 +201,12 @@ def random_long_case(seed):
     rng = onp.random.default_rng(seed)
     D, H, _ = SIZES[seed % len(SIZES)]
     return {"theta": rbm.random_theta(rng, D, H, scale=1.5), "data": rng.dirichlet(onp.full(2**D, 2.0))}
+
+
+def _enumerable(D, H, k):
+    valid.count("k", k, 0)
+    bits = D + k * (D + H)
+    valid.enumerable(valid.power(2, bits), f"a trajectory of {k} steps with {D} visible and {H} hidden units", bits)
 
 
 def _states(theta):
