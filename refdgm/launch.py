@@ -2,7 +2,8 @@
 
 A family's source is stream.cuh and its likes, then its own .cu, in one text: CuPy keeps what it compiles on disk under
 a hash of the text, and would not see an edit of an included file. No fast-math and no fusing of products with sums:
-each operation is rounded once as IEEE 754 says, and a kernel gives NumPy's bits.
+each operation is rounded once as IEEE 754 says, and a kernel gives NumPy's bits. One thing is out of our hands: CuPy
+compiles everything with -ftz=true (its issue 9576), so that in float32 what falls below 1.2e-38 becomes zero.
 """
 from functools import cache
 from pathlib import Path

@@ -31,7 +31,7 @@ __device__ inline bool in_fours(const real* x, int length) {
 // FUSED: a product and its sum are rounded once, which for x of zeros and ones is the same and takes half the time.
 template <bool FUSED, class Epilogue>
 __device__ inline void layer(const real* x, const real* w, const real* start, int M, int K, int N, Epilogue finish) {
-    __shared__ Four xs[2][DEPTH][TILE_ROWS / 4 + 1], ws[2][DEPTH][TILE_COLUMNS / 4];      // + 1: for the banks
+    __shared__ Four xs[2][DEPTH][TILE_ROWS / 4 + 1], ws[2][DEPTH][TILE_COLUMNS / 4];     // + 1: no two in a bank
     const int tiles = (N + TILE_COLUMNS - 1) / TILE_COLUMNS, tid = threadIdx.x;
     const int first_row = blockIdx.x / tiles * TILE_ROWS, first_column = blockIdx.x % tiles * TILE_COLUMNS;
     const int down = tid / ACROSS, right = tid % ACROSS;
