@@ -2,24 +2,28 @@
 
 Nothing heavy is imported before a command needs it. Bad input is a ValueError; `refdgm.cli` prints its sentence.
 """
-import contextlib
 import os
 import sys
 import time
+from contextlib import nullcontext
 
 import refdgm
 
 
 def verify(arguments):
-    from refdgm import report, verification
+    from refdgm import backend, report, verification
     begun = time.perf_counter()
+    with backend.use(arguments.backend):        # whether it can be used is said at once
+        pass
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     if arguments.json:
         _writable(arguments.json)
     tasks, records, document = verification.resolve(arguments.targets), [], None
     try:
-        with _journal(arguments) as journal:
-            for task, record in verification.run(tasks, seeds, arguments.jobs, journal=journal, tell=_progress):
+        with (verification.kept(arguments.resume, seeds, arguments.backend) if arguments.resume
+              else nullcontext()) as journal:
+            for task, record in verification.run(tasks, seeds, arguments.jobs, journal=journal, tell=_progress,
+                                                 backend=arguments.backend):
                 records.append((task, record))
                 heading = task.file or (task.kind == "derivation" and "derivations") or task.id.split(".")[0]
                 _progress()
@@ -37,8 +41,9 @@ def verify(arguments):
     print("\n" + report.summary_text(summary, seconds, arguments.seed, arguments.instances))
     if arguments.json:
         _write(arguments.json, {
-            "version": refdgm.__version__, "seed": arguments.seed, "instances": arguments.instances, "seconds": seconds,
-            "summary": summary, "claims": [r for task, r in records if task.kind == "claim"],
+            "version": refdgm.__version__, "seed": arguments.seed, "instances": arguments.instances,
+            "backend": arguments.backend, "seconds": seconds, "summary": summary,
+            "claims": [r for task, r in records if task.kind == "claim"],
             "derivations": [r for task, r in records if task.kind == "derivation"]})
     return 1 if verification.fell_short(records) else 0
 
@@ -234,14 +239,6 @@ def _known_document(name):
     from refdgm import ledger
     if name is not None and name not in ledger.documents():
         raise ValueError(f"there is no document {name!r}; the documents are {', '.join(ledger.documents())}.")
-
-
-def _journal(arguments):
-    from refdgm.journal import Journal
-    if not arguments.resume:
-        return contextlib.nullcontext()
-    return contextlib.closing(Journal(arguments.resume, {"version": refdgm.__version__, "seed": arguments.seed,
-                                                         "instances": arguments.instances}))
 
 
 def _writable(path):

@@ -5,13 +5,16 @@ block's record is facts, and the verdict on them; facts are merged, and the verd
 """
 import os
 import time
+from contextlib import closing
 from functools import lru_cache, partial, reduce
 from typing import NamedTuple
 
 import numpy as np
 
+import refdgm
 from refdgm import ledger, workers
 from refdgm import journal as journals
+from refdgm.backend import computed_by
 from refdgm.checking import ENOUGH, enough, stands
 from refdgm.derivation import OTHER_LINES, examine
 from refdgm.derivation import stands as line_stands
@@ -26,18 +29,21 @@ def seeds_from(seed, instances):
     return range(seed, seed + instances)
 
 
-def verify_claim(claim, seeds, entry=None, reject=True):
+def verify_claim(claim, seeds, entry=None, reject=True, backend="numpy"):
     """Check one Claim: it must hold, and its mistakes (and misprint, and cases without the condition) must not.
 
     reject: whether to ask for what must not hold, on the first ENOUGH of the seeds; False where an earlier block asks.
+    backend: what computes the claim's formula; what it is held against, and what must not hold, is NumPy's.
     -> a record with the keys of `refdgm verify --json`; status "confirmed", "contradicted" or "error".
     """
     begun = time.perf_counter()
-    blank = {**_blank(entry or words_of(claim), seeds), "code": ledger.place(claim)}
+    blank = {**_blank(entry or words_of(claim), seeds), "code": ledger.place(claim),
+             "backend": "numpy" if claim.host_only else backend}
+    of = {_held: claim._replace(claimed=computed_by(blank["backend"], claim.claimed)), _rejected: claim}
     found, errors = {} if reject else {"mistakes": None}, []
     for ask in (_held, _rejected)[:1 + reject]:
         try:
-            found |= ask(claim, seeds)
+            found |= ask(of[ask], seeds)
         except Exception as error:
             errors.append(_failure(error))
     record = {**blank, **min(errors, key=_seed_of)} if errors else judged({**blank, **found})
@@ -125,7 +131,7 @@ def _blank(entry, seeds):
     return {"id": entry.id, "where": entry.where, "kind": entry.kind, "verdict": entry.verdict, "status": "error",
             "first": seeds[0], "measured": None, "allowed": None, "relation": "<=", "seed": None, "strict": None,
             "method": entry.method or None, "check": None, "printed": None, "without": None, "mistakes": [],
-            "code": None, "page": None, "problem": "", "seconds": 0.0}
+            "code": None, "page": None, "problem": "", "seconds": 0.0, "backend": None}
 
 
 def _missing(record):
@@ -243,22 +249,22 @@ def blocks(task, seeds):
     return [Block(*task, start, stop - start) for start, stop in zip(starts, [*starts[1:], seeds[-1] + 1])]
 
 
-def perform(task, seeds, reject=True):
-    """Verify one Task, or Block of one, on these seeds -> its record."""
+def perform(task, seeds, reject=True, backend="numpy"):
+    """Verify one Task, or Block of one, on these seeds -> its record. Derivations are NumPy's on any backend."""
     claims, derivations = of_task(task)
     if task.kind == "derivation":
         return verify_derivation(derivations[task.id], seeds)
     if task.id not in claims:
         return unexecuted(ledger.entries()[task.id], seeds)
-    return verify_claim(claims[task.id], seeds, reject=reject)
+    return verify_claim(claims[task.id], seeds, reject=reject, backend=backend)
 
 
-def perform_block(block, start):
+def perform_block(block, start, backend="numpy"):
     """Verify one Block of a run whose first seed is `start`: there, what must not hold is asked, too."""
-    return perform(block, seeds_from(block.first, block.count), reject=block.first == start)
+    return perform(block, seeds_from(block.first, block.count), block.first == start, backend)
 
 
-def run(tasks, seeds, jobs=1, executor=None, journal=None, tell=lambda done, total, what: None):
+def run(tasks, seeds, jobs=1, executor=None, journal=None, tell=lambda done, total, what: None, backend="numpy"):
     """Perform every Task, on `jobs` processes or an executor (see refdgm.workers).
 
     journal: a Journal that keeps each block's record as soon as it is there, and has those of an earlier run.
@@ -266,10 +272,16 @@ def run(tasks, seeds, jobs=1, executor=None, journal=None, tell=lambda done, tot
     """
     cut = {task: blocks(task, seeds) for task in tasks}
     every = [block for parts in cut.values() for block in parts]
-    done = journals.finished(every, partial(perform_block, start=seeds[0]), journal, jobs, executor)
+    done = journals.finished(every, partial(perform_block, start=seeds[0], backend=backend), journal, jobs, executor)
     records = _told(workers.in_order(every, done), every, tell)
     for task, parts in cut.items():
         yield task, merged([next(records) for _ in parts])
+
+
+def kept(path, seeds, backend="numpy"):
+    """The journal of a run over these seeds, for a `with`: that of `refdgm verify --resume`, too."""
+    return closing(journals.Journal(path, {"version": refdgm.__version__, "seed": seeds[0], "instances": len(seeds),
+                                           "backend": backend}))
 
 
 def _told(pairs, every, tell):
@@ -290,6 +302,7 @@ def summary(records):
         "status": _count(r["status"] for r in claims),
         "verdicts": _count(r["verdict"] for r in claims),
         "methods": _count(r["method"] for r in claims if r["check"] is not None),
+        "backends": _count(r["backend"] for r in claims if r["check"] is not None),
         "mistakes": len(mistakes), "mistakes_rejected": sum(m["rejected"] for m in mistakes),
         "worst": _worst_by_kind(claims),
         "derivations": len(derivations), "derivations_confirmed": sum(r["status"] == "confirmed" for r in derivations),

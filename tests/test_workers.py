@@ -2,14 +2,16 @@
 import json
 import os
 import signal
+import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from refdgm import verification, workers
+from refdgm import cli, verification, workers
 
 TASKS = verification.resolve(["ou2018.eq7", "ou2018.eq20", "ou2018.eq14", "iwae_is_rws", "bachman2015.eq14"])
 
@@ -24,6 +26,16 @@ def killed_once(mark, n):
         Path(mark).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return n * n
+
+
+def killed_at_every_second(folder, task):
+    """A task of the name "die" kills the first process that comes to it, a while after the others have worked."""
+    mark = Path(folder) / str(task[1])
+    if task[0] == "die" and not mark.exists():
+        time.sleep(0.2)
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
 
 
 def always_killed(n):
@@ -52,6 +64,14 @@ def test_a_killed_worker_loses_nothing(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_processes_may_be_killed_as_often_as_they_finish_something(tmp_path):
+    deaths = workers.LIVES + 2
+    tasks = [task for n in range(deaths) for task in (("work", n), ("die", n))]
+    pairs = dict(workers.finished(tasks, partial(killed_at_every_second, tmp_path), jobs=2))
+    assert len(pairs) == len(tasks) and len(list(tmp_path.iterdir())) == deaths
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_workers_that_keep_dying_are_named():
     with pytest.raises(ValueError, match="processes were killed 3 times, with 4 tasks left"):
         list(workers.finished(range(4), always_killed, jobs=2))
@@ -69,21 +89,48 @@ def test_joblib_gives_the_same():
     assert as_json(verification.run(TASKS, range(2), jobs=2)) == serial
 
 
-def test_dask_gives_the_same_and_survives_a_killed_worker():
-    """On a real local cluster of two workers, one of which is killed at work."""
+@pytest.fixture
+def dask():
+    """dask(n): a real cluster of n processes on this machine, and the client that joblib uses in the `with`."""
     joblib, distributed = pytest.importorskip("joblib"), pytest.importorskip("distributed")
-    serial = as_json(verification.run(TASKS, range(2)))
-    local = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client, \
-            joblib.parallel_config("dask"):
-        assert as_json(verification.run(TASKS, range(2), jobs=-1, executor="joblib")) == serial
+
+    @contextmanager
+    def cluster(n):
+        local = {"n_workers": n, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client, \
+                joblib.parallel_config("dask"):
+            yield client
+    return cluster
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_sweep_of_the_readme(dask, workers, tmp_path, monkeypatch):
+    """It runs on Dask as it is printed, but for the address, the claims and the seeds; the command goes on from it."""
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    after = text.split("\n    import joblib\n")[1]
+    code = textwrap.dedent("    import joblib\n" + after.split("\n\n`refdgm verify")[0])
+    names = ["ou2018.eq15.mono", "bachman2015.eq14", "iwae_is_rws"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verification, "BLOCK", 5)
+    with dask(workers) as client:
+        for printed, here in (("tcp://scheduler:8786", client.scheduler.address), ("[]", str(names)), ("10_000", "23")):
+            assert code.count(printed) == 1
+            code = code.replace(printed, here)
+        exec(compile(code, "README.md", "exec"), found := {})
+    assert as_json(found["records"]) == as_json(verification.run(verification.resolve(names), range(23)))
+    monkeypatch.setattr(verification, "perform", None)           # nothing is left to be done
+    assert cli.main(["verify", *names, "--instances", "23", "--resume", "sweep.jsonl", "--json", "sweep.json"]) == 0
+    said = json.loads(Path("sweep.json").read_text())
+    assert as_json(found["records"]) == json.dumps([{**r, "seconds": 0} for r in said["claims"] + said["derivations"]])
+
+
+def test_a_sweep_on_dask_survives_a_killed_worker(dask, monkeypatch):
+    monkeypatch.setattr(verification, "BLOCK", 5)
+    serial = as_json(verification.run(TASKS, range(40)))
+    with dask(2) as client:
         ids = client.run(os.getpid)
-        pairs = workers.finished(range(40), slow_square, jobs=-1, executor="joblib")
+        pairs = verification.run(TASKS, range(40), jobs=-1, executor="joblib")
         first = next(pairs)
         os.kill(next(iter(ids.values())), signal.SIGKILL)
-        assert dict([first, *pairs]) == {n: n * n for n in range(40)}
-
-
-def slow_square(n):
-    time.sleep(0.05)
-    return n * n
+        assert as_json([first, *pairs]) == serial
+        assert set(client.run(os.getpid).values()) != set(ids.values()), "a worker was killed"

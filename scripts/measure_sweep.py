@@ -1,0 +1,57 @@
+"""How much faster a sweep is on two processes, and on a Dask cluster of two: `python scripts/measure_sweep.py`.
+
+In turns, so that whatever else the machine does meets all alike; medians count. Nothing is asserted: a machine that is
+busy shows it here. What the workers give is compared with what one process gives.
+"""
+import argparse
+import statistics
+import time
+from contextlib import ExitStack
+
+from refdgm import verification
+from refdgm.journal import dumps
+
+
+def seconds_of(tasks, seeds, **options):
+    """How long a sweep takes, and what it finds, as JSON without seconds."""
+    begun = time.perf_counter()
+    found = [{**record, "seconds": 0} for _, record in verification.run(tasks, seeds, **options)]
+    return time.perf_counter() - begun, dumps(found)
+
+
+def main():
+    """Measure, and print a line for each way."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("targets", nargs="*", default=["yu2020"], help="what is verified (default yu2020)")
+    parser.add_argument("--instances", type=int, default=250, help="seeds (default 250)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
+    arguments = parser.parse_args()
+    tasks, seeds = verification.resolve(arguments.targets), range(arguments.instances)
+    verification.BLOCK = 50                                     # so that a short sweep has many blocks, too
+    ways = {"one process": {}, "two processes": {"jobs": 2}}
+    with ExitStack() as stack:
+        try:
+            import joblib
+            from distributed import Client, LocalCluster
+            local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+            stack.enter_context(Client(stack.enter_context(LocalCluster(**local))))
+            stack.enter_context(joblib.parallel_config("dask"))
+            ways["Dask, two workers"] = {"jobs": -1, "executor": "joblib"}
+        except ImportError as error:
+            print(f"without Dask: {error}")
+        times = {way: [] for way in ways}
+        results = set()
+        for _ in range(arguments.rounds):
+            for way, options in ways.items():
+                seconds, result = seconds_of(tasks, seeds, **options)
+                times[way].append(seconds)
+                results.add(result)
+    one = statistics.median(times["one process"])
+    for way, measured in times.items():
+        median = statistics.median(measured)
+        print(f"{way:20s} {median:7.1f} s   {one / median:.2f} times as fast")
+    print("the results are the same." if len(results) == 1 else "THE RESULTS DIFFER.")
+
+
+if __name__ == "__main__":
+    main()
