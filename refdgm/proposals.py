@@ -18,9 +18,8 @@ True
 """
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.models.targets import has_form, log_p_and_score
 from refdgm.streams import normals
 

@@ -68,10 +68,11 @@ def compiled_random_walk(lasting):
 def finite(z, chain, up_to, accept, step, steps, k0, k1, lanes):
     """`steps` steps of every chain on a finite space, in place.
 
-    z (C, 1) int64, chain (C, 1) uint32; up_to (S, S) the proposal's cumulative rows, accept (S, S).
+    z (C, 1) int64, chain (C, 1) uint32; up_to (S, S) the proposal's cumulative rows, accept (S, S). The proposal is the
+    number of cumulative probabilities up to u: counted in vectors, sooner than a search, whose branches none foresees.
     """
     numbers, words, here = scratch(1, lanes, chain), scratch(2, lanes, chain), scratch(1, lanes, z)
-    number, to_propose, to_accept, states, last = numbers[0], words[0], words[1], here[0], len(up_to) - 1
+    number, to_propose, to_accept, states, like = numbers[0], words[0], words[1], here[0], accept[0, 0]
     for first in range(0, len(z), lanes):
         load(chain, first, numbers)
         load(z, first, here)
@@ -80,14 +81,9 @@ def finite(z, chain, up_to, accept, step, steps, k0, k1, lanes):
                 to_propose[lane], to_accept[lane], _, _ = philox(
                     np.uint32(0), np.uint32(t), number[lane], np.uint32(0), k0, k1)
             for lane in range(lanes):
-                row, u = up_to[states[lane]], uniform(to_propose[lane], accept[0, 0])
-                low, high = 0, last                     # the first state whose cumulative probability exceeds u
-                while low < high:
-                    middle = (low + high) // 2
-                    if row[middle] <= u:
-                        low = middle + 1
-                    else:
-                        high = middle
-                if uniform(to_accept[lane], accept[0, 0]) < accept[states[lane], low]:
-                    states[lane] = low
+                row, u, new = up_to[states[lane]], uniform(to_propose[lane], like), 0
+                for s in range(len(row)):
+                    new += np.int64(row[s] <= u)
+                taken = np.int64(uniform(to_accept[lane], like) < accept[states[lane], new])
+                states[lane] += taken * (new - states[lane])
         store(here, z, first)

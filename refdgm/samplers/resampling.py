@@ -25,10 +25,9 @@ After K = 30 proposals from N(0, 2^2) the variance of 4,000 chains is near that 
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-
 from refdgm import chains
 from refdgm import validation as valid
+from refdgm.backend import xp as np
 from refdgm.elementary import exp
 from refdgm.proposals import compilable
 from refdgm.streams import Stream, advance, keys, stream, uniforms
