@@ -66,6 +66,14 @@ def to_host(tree):
     return _moved(tree, lambda a: a.get() if on_device(a) else a)
 
 
+def computed_by(library, function):
+    """The function computed with "numpy" or "cupy": its arguments are moved there, and what it gives comes back."""
+    def moved(*arguments, **named):
+        with use(library):
+            return to_host(function(*to_device(arguments), **to_device(named)))
+    return function if library == "numpy" else moved
+
+
 def here(constant):
     """What a module has made when it was imported, an array or a tree of them, as arrays of the library in use."""
     return to_host(constant) if chosen() is numpy else to_device(constant)

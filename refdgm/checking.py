@@ -99,6 +99,7 @@ class Claim(NamedTuple):
     where: str = ""
     latex: str = ""
     verdict: str = "holds"
+    host_only: str = ""                 # why `claimed` cannot be computed on a GPU; the others can
 
     def _repr_markdown_(self):
         """In a notebook: what the check finds for the claim and for each of its mistakes."""

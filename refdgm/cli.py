@@ -38,6 +38,8 @@ def parser():
     instances(sub)
     sub.add_argument("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
     sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
+    sub.add_argument("--backend", choices=("numpy", "cupy"), default="numpy",
+                     help="what computes the claims' formulas; cupy does so on a GPU (default numpy)")
     sub.add_argument("--resume", metavar="FILE",
                      help="append each result to FILE, and skip what an earlier run left there")
 

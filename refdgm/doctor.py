@@ -28,6 +28,8 @@ def examine():
             there = importlib.util.find_spec(name) is not None
             missing = f"not installed (optional: pip install 'refdgm[{extra}]')"
             print(f"  {name:14s} {_version(name) if there else missing}")
+    for line in gpu():
+        print(f"  {'GPU':14s} {line}")
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_DISABLE_JIT"):
         if name in os.environ:
             print(f"  {name} = {os.environ[name]}")
@@ -50,6 +52,23 @@ def _version(name):
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "installed"
+
+
+def gpu():
+    """What CuPy sees, a line each: the device, its memory, whether a kernel runs there; or why not. -> the lines"""
+    if importlib.util.find_spec("cupy") is None:
+        return
+    try:
+        import cupy
+        device, (free, total) = cupy.cuda.runtime.getDeviceProperties(0), cupy.cuda.runtime.memGetInfo()
+        yield (f"{device['name'].decode()}, compute capability {device['major']}.{device['minor']}, "
+               f"CuPy {cupy.__version__}")
+        yield f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB of memory are free"
+        sum_of_squares = int((cupy.arange(4)**2).sum())
+        yield "a kernel runs" if sum_of_squares == 14 else f"a kernel gives a wrong number, {sum_of_squares} for 14"
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), "no reason given")
+        yield f"cannot be used: {type(error).__name__}: {first}"
 
 
 def _verifies():

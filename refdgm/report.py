@@ -47,6 +47,10 @@ def summary_text(summary, seconds, seed, instances):
         verdicts = ", ".join(f"{n} {name}" for name, n in sorted(summary["verdicts"].items()))
         lines.append(f"{summary['claims']} claims: {summary['executed']} checked by a number, "
                      f"{status.get('contradicted', 0)} contradicted, {status.get('error', 0)} in error; {verdicts}.")
+    if set(summary["backends"]) - {"numpy"}:
+        on_gpu, on_host = (summary["backends"].get(name, 0) for name in ("cupy", "numpy"))
+        lines.append(f"{on_gpu} of them computed by CuPy on a GPU and {on_host} by NumPy, as are derivations and all "
+                     "that formulas are held against.")
     if summary["mistakes"]:
         lines.append(f"{summary['mistakes_rejected']} of {summary['mistakes']} plausible mistakes rejected.")
     for kind, name in (("equality", "an equality"), ("gradient", "a gradient")):
