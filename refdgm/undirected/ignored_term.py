@@ -143,7 +143,7 @@ def relative_size(ignored):
     """The median of |Eq. 45| / |CD_k| over machines, for k = 1 and k = 3."""
     def ratio(theta, data, k):
         return onp.linalg.norm(vector(ignored(theta, data, k))) / onp.linalg.norm(vector(mean_update(theta, data, k)))
-    return lambda machines: onp.median(onp.array([[ratio(**m, k=k) for m in machines] for k in (1, 3)]), axis=1)
+    return lambda machines: onp.median(onp.array([[ratio(**m | {"k": k}) for m in machines] for k in (1, 3)]), axis=1)
 
 
 def alignment(update):
