@@ -2,7 +2,7 @@
 
 `RawModule` has the interface of CuPy's, and takes the arrays of the stand-in. The arithmetic is IEEE's on both
 machines, so that a kernel that gives the twin's bits here gives them on a GPU. Every array of a launch is moved between
-pages that must not be touched.
+memory that must not be touched.
 """
 import ctypes
 import hashlib
@@ -22,7 +22,8 @@ SHIM = Path(__file__).with_name("cuda_on_cpu.hpp")
 COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
 FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-fno-strict-aliasing", "-w")
 KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
-LINE = 64                   # bytes to which arrays are aligned, so that up to so many lie between one and its pages
+FENCE = 2**20               # bytes before and after an array that must not be touched
+LINE = 64                   # bytes to which arrays are aligned, so that up to so many lie between one and its fence
 LIBC, FORBIDDEN = ctypes.CDLL(None), 0                              # PROT_NONE
 WRONG = {1: "the arguments do not fit the kernel's", 2: "a barrier that only some threads of a block reach",
          3: "an access beyond the ends of an array"}                # what a launcher answers
@@ -94,17 +95,17 @@ def _value(number, kernel):
 
 
 class _Guarded:
-    """A copy of an array's memory between forbidden pages, for one launch; what is left of its own pages is NaN."""
+    """A copy of an array's memory between fences, for one launch; what is left of its pages is NaN."""
 
     def __init__(self, array):
         a = array._a
         assert a.flags.c_contiguous, "a kernel was given an array with gaps"
         own = -(-(a.nbytes + LINE) // mmap.PAGESIZE) * mmap.PAGESIZE
-        self.memory = np.frombuffer(mmap.mmap(-1, own + 2 * mmap.PAGESIZE), np.uint8)
-        first, behind = self.memory.ctypes.data, mmap.PAGESIZE + own
-        for page in (first, first + behind):
-            assert LIBC.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(mmap.PAGESIZE), FORBIDDEN) == 0
-        self.array, self.room = a, self.memory[mmap.PAGESIZE:behind]
+        self.memory = np.frombuffer(mmap.mmap(-1, own + 2 * FENCE), np.uint8)
+        for start in (0, FENCE + own):
+            place = ctypes.c_void_p(self.memory.ctypes.data + start)
+            assert LIBC.mprotect(place, ctypes.c_size_t(FENCE), FORBIDDEN) == 0
+        self.array, self.room = a, self.memory[FENCE:FENCE + own]
         self.start = own - a.nbytes - (own - a.nbytes - a.ctypes.data) % LINE               # aligned as it was
         self.room[:] = 0xFF
         self.inside[:] = a.reshape(-1).view(np.uint8)

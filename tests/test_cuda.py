@@ -43,6 +43,36 @@ def same(a, b):
         x.dtype == y.dtype and np.array_equal(x, y) for x, y in zip(a, b))
 
 
+# ---- what the machine under these tests notices ---------------------------------------
+
+MISTAKES = """
+extern "C" __global__ void mistake(int kind, double* x, int n) {
+    if (kind == 0) x[n + 64] = 1;
+    if (kind == 1) x[-1] = 1;
+    if (kind == 2) x[0] = x[n + 1000 * threadIdx.x];
+    if (kind == 3 && threadIdx.x) __syncthreads();
+    if (kind == 4) x[threadIdx.x] = blockDim.x;
+}
+"""
+
+
+@pytest.mark.parametrize("kind, x, message", [
+    (0, np.ones(3), "beyond the ends"), (1, np.ones(3), "beyond the ends"), (2, np.ones(3), "beyond the ends"),
+    (3, np.ones(3), "a barrier"), (4, np.ones(3, np.float32), "beyond the ends"), (4, 1.0, "no definite type"),
+    (4, np.float64(1), "do not fit"), (4, np.ones(3), None)])
+def test_mistakes_of_a_kernel_are_caught(kind, x, message):
+    with cuda_on_cpu.installed() as cupy:
+        kernel = cupy.RawModule(code=MISTAKES, options=launch.options(np.float64)).get_function("mistake")
+        x = backend.to_device(x)
+        arguments = (1,), (3,), (np.int32(kind), x, np.int32(3))
+        if message is None:
+            kernel(*arguments)
+            assert np.all(x.get() == 3)
+        else:
+            with pytest.raises(AssertionError, match=message):
+                kernel(*arguments)
+
+
 # ---- the formulas that the kernels share ----------------------------------------------
 
 FUNCTIONS = """
@@ -182,7 +212,7 @@ def test_boltzmann_machine(n, scan, chains, real):
     equals_twin(boltzmann_gibbs, theta, start, 3 if scan == "sequential" else 20, scan=scan)
 
 
-@pytest.mark.parametrize("R, C, number", [(2, 2, 1), (4, 8, 33), (6, 10, 5), (258, 4, 1)])
+@pytest.mark.parametrize("R, C, number", [(2, 2, 1), (4, 8, 33), (6, 10, 5), (256, 4, 1), (258, 4, 1)])
 def test_ising(R, C, number):
     theta = {"beta": 0.4, "field": 0.1}
     equals_twin(ising_gibbs, theta, ising_gibbs.init(theta, (R, C), number, seed=5), 20)
