@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_cuda import CHAINS, REALS, same
 
-from refdgm import backend, elementary, launch
+from refdgm import backend, elementary, launch, streams
 from refdgm.models import linear_gaussian, targets
 from refdgm.models.logistic_regression import logistic_regression
 from refdgm.samplers import (
@@ -38,7 +38,7 @@ def mixture(n, K):
 def network(n, H1, H2):
     rng = np.random.default_rng(n)
     return targets.mlp_energy(rng.normal(size=(n, H1)), rng.normal(size=H1), rng.normal(size=(H1, H2)),
-                              rng.normal(size=H2), rng.normal(size=H2))
+                              rng.normal(size=H2), rng.normal(size=H2), tau=0.7)
 
 
 def posterior(n, N, size):
@@ -48,13 +48,25 @@ def posterior(n, N, size):
 
 TARGETS = {f"{make.__name__}-{'x'.join(map(str, shape))}": (shape[0], make(*shape)) for make, shape in (
     (gaussian, (1,)), (gaussian, (2,)), (gaussian, (17,)), (mixture, (1, 1)), (mixture, (2, 8)), (mixture, (5, 3)),
-    (mixture, (3, 20)), (network, (1, 1, 1)), (network, (2, 16, 16)), (network, (5, 37, 9)),
+    (mixture, (3, 20)), (network, (1, 1, 1)), (network, (2, 16, 16)), (network, (5, 35, 70)),
     (posterior, (1, 1, 1)), (posterior, (3, 40, 6)), (posterior, (18, 30, 5)))}
 SAMPLERS = {"ula": (ula, 0.3), "sgld": (sgld, sgld.polynomial(0.5, 10, 0.55)), "sghmc": (sghmc, 0.2, 1.5),
             "mala": (mala, 0.5), "hamiltonian": (hamiltonian, 0.3, 3), "random_walk": (random_walk, 0.8)}
 BY_MINIBATCHES = ("sgld", "sghmc")
 
 
+LOG_P_AND_SCORE = """
+extern "C" __global__ void at(const real* parameters, const real* x, const unsigned* chain, real* log_p, real* score,
+                              int chains, unsigned low, unsigned high) {
+    constexpr int N = TARGET::N;
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= chains) return;
+    real own_x[N], own_score[N];
+    for (int j = 0; j < N; ++j) own_x[j] = x[i * N + j];
+    log_p[i] = TARGET{parameters}.at(own_x, own_score, {{{low, high}, 3, 1}, chain[i]});
+    for (int j = 0; j < N; ++j) score[i * N + j] = own_score[j];
+}
+"""
 TANH = """
 extern "C" __global__ void tanh_of(const real* x, real* out, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -63,16 +75,36 @@ extern "C" __global__ void tanh_of(const real* x, real* out, int n) {
 """
 
 
+def kernel(code, name, real, **macros):
+    module = cuda_on_cpu.RawModule(code=launch.source() + code, options=launch.options(real, ALIGNED=0, **macros))
+    return module.get_function(name)
+
+
 @pytest.mark.parametrize("real", REALS)
 def test_tanh(real):
     rng, n = np.random.default_rng(0), 50_000
     x = np.concatenate([rng.uniform(-22, 22, n), np.exp(rng.uniform(-30, 3, n)), [0, np.inf, -np.inf, np.nan, 20, -20]])
     x = x.astype(real)
     with cuda_on_cpu.installed() as cupy:
-        kernel = cupy.RawModule(code=launch.source() + TANH, options=launch.options(real, ALIGNED=0))
         out = cupy.empty(len(x), real)
-        kernel.get_function("tanh_of")((-(-len(x) // 64),), (64,), (cupy.asarray(x), out, np.int32(len(x))))
+        kernel(TANH, "tanh_of", real)((-(-len(x) // 64),), (64,), (cupy.asarray(x), out, np.int32(len(x))))
     assert np.array_equal(out.get(), elementary.tanh(x), equal_nan=True)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_log_p_and_score(target, real):
+    (n, target), s = TARGETS[target], streams.stream(2**40 + 7, 999)._replace(step=3)
+    target = targets.cast(target, real)
+    x = (2 * np.random.default_rng(4).normal(size=(999, n))).astype(real)
+    kind, parameters = launch.FORM[type(target)](target)
+    with cuda_on_cpu.installed() as cupy:
+        parameters = cupy.asarray(np.concatenate([a.ravel() for a in parameters]))
+        log_p, score = cupy.empty(999, real), cupy.empty((999, n), real)
+        kernel(LOG_P_AND_SCORE, "at", real, TARGET=kind)((8,), (128,), (
+            parameters, cupy.asarray(x), cupy.asarray(s.chain), log_p, score, np.int32(999), *streams.keys(s.seed)))
+    batch = [targets.drawn_batch(target, s, 1)] if hasattr(target, "minibatch") else []
+    assert same((log_p.get(), score.get()), targets.log_p_and_score(target, x, *batch))
 
 
 @pytest.mark.parametrize("real", REALS)
