@@ -37,7 +37,9 @@ def register(library):
         setattr(numpy_wrapper, name, function)
         setattr(anp, name, function)
     numpy_wrapper._np = Over(numpy, array=in_use("array"))
-    numpy_vjps.onp = Over(numpy, zeros=in_use("zeros"), ones=in_use("ones"), asarray=in_use("asarray"), add=Add)
+    numpy_vjps.onp = Over(numpy, zeros=in_use("zeros"), ones=in_use("ones"), asarray=asarray, add=Add,
+                          transpose=with_axes(numpy.transpose), tensordot=with_axes(numpy.tensordot))
+    defvjp(anp.transpose, grad_transpose)
     numpy_vjps.repeat_to_match_shape = repeat_to_match_shape
 
 
@@ -91,6 +93,24 @@ def repeat_to_match_shape(g, shape, dtype, axis, keepdims):
     summed = range(len(shape)) if axis is None else [a % len(shape) for a in numpy.atleast_1d(axis)]
     kept = tuple(1 if i in summed else n for i, n in enumerate(shape))
     return anp.reshape(g, kept) + xp.zeros(shape, dtype), math.prod(shape[i] for i in summed)
+
+
+def asarray(a, dtype=None):
+    """a with this type, on the device if it is there; axes, which autograd treats so, too, stay on the host."""
+    return (xp if isinstance(a, xp.ndarray) else numpy).asarray(a, dtype=dtype)
+
+
+def with_axes(function):
+    """A function whose last argument, axes, may be arrays of NumPy, which CuPy does not take for axes."""
+    def plain(axes):
+        return axes if isinstance(axes, int) else tuple(plain(a) if numpy.ndim(a) else int(a) for a in axes)
+    return lambda *arguments: function(*arguments[:-1], plain(arguments[-1]))
+
+
+def grad_transpose(ans, x, axes=None):
+    """As autograd's, with axes that CuPy takes."""
+    back = None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+    return lambda g: anp.transpose(g, back)
 
 
 @primitive

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refdgm import streams, trees, updates
+from refdgm import backend, streams, trees, updates
 from refdgm import validation as valid
+from refdgm.backend import xp
 
 MINIBATCH = 2**32 - 1           # the chain of the stream that shuffles the data
 
@@ -57,7 +58,7 @@ def fit(algorithm, data, steps, *, batch=None, schedule=None, update=None, seed=
     checkpoint  a .npz file, written at every look and read, if it is there, to go on
     Ctrl-C ends the fit and returns what there is. Raises ValueError for bad settings, and where F is not finite.
     """
-    x = np.asarray(data, dtype=float)
+    x = xp.asarray(data, dtype=float)
     valid.shape("data", x, (None, None))
     valid.finite("data", x)
     valid.count("the number of rows", len(x))
@@ -102,17 +103,22 @@ def minibatch(N, batch, seed, t):
     An epoch has N // batch steps; what is left of its order is not used.
     """
     if batch == N:
-        return np.arange(N)
+        return xp.arange(N)
     epoch, place = divmod(t - 1, N // batch)
     return epoch_order(N, seed, epoch)[place * batch:(place + 1) * batch]
 
 
-@lru_cache(maxsize=4)                   # an epoch's steps share its order
 def epoch_order(N, seed, epoch):
     """All rows in the random order of one epoch.  -> (N,) of int, read-only"""
-    shuffle = streams.Stream(seed, np.array([MINIBATCH], np.uint32), epoch)
+    return _epoch_order(N, seed, epoch, backend.name())
+
+
+@lru_cache(maxsize=4)                   # an epoch's steps share its order
+def _epoch_order(N, seed, epoch, library):
+    shuffle = streams.Stream(seed, xp.array([MINIBATCH], np.uint32), epoch)
     order = np.argsort(streams.words(shuffle, N)[0], kind="stable")
-    order.flags.writeable = False
+    if library == "numpy":              # CuPy's arrays cannot be read-only
+        order.flags.writeable = False
     return order
 
 

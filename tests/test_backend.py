@@ -252,6 +252,10 @@ FUNCTIONS = {           # name: the function, its arguments
                                      + anp.sum(anp.append(x, 2 * x) ** 3)), X),
     "linear algebra": (grad(lambda A: anp.linalg.slogdet(A)[1] + anp.sum(anp.linalg.inv(A)) + anp.sum(
         anp.linalg.solve(A, anp.ones(2))) + anp.sum(anp.einsum("ij,jk->ik", A, A))), NORMAL.P),
+    "transposes and contractions": (grad(lambda a: anp.sum(
+        anp.tensordot(anp.transpose(a, (2, 0, 1)), a, [[1, 2], [0, 1]])**2) + anp.sum(anp.tensordot(a, a, 3))
+        + anp.sum(anp.moveaxis(a, 0, -1)**3) + anp.sum(anp.matmul(a, anp.swapaxes(a, 1, 2))) + anp.sum(a.T**2)),
+                                    RNG.normal(size=(2, 3, 4))),
     "sbn: ELBO by hand": (sbn_gradients.elbo_gradient, THETA, PHI, SMALL),
     "sbn: inclusive divergence by hand": (sbn_gradients.inclusive_gradient, THETA, PHI, SMALL),
     "tanh layer": (fused.tanh_layer, *LAYER),

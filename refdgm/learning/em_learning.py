@@ -79,7 +79,7 @@ def net(H=3, scale=0.5):
     valid.enumerable(4**H, f"the proposal between the states of {H} bits", 2)
     h = all_binary(H)
     states = np.arange(2**H)
-    flip = np.mean([np.eye(2**H)[states ^ 1 << j] for j in range(H)], axis=0)
+    flip = np.mean(np.array([np.eye(2**H)[states ^ 1 << j] for j in range(H)]), axis=0)
 
     def start(x, seed):
         D = x.shape[1]

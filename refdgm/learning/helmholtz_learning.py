@@ -20,6 +20,7 @@ The mean log p(x) of two bits that always agree, at the start and after 60 steps
 >>> [round(float(log_p), 2) for log_p in fit.history["log_p"]]
 [-1.39, -0.85]
 """
+from itertools import accumulate
 from typing import NamedTuple
 
 from refdgm import validation as valid
@@ -42,7 +43,7 @@ def start(x, seed, H1, H2, scale=0.1):
     valid.require(np.all(np.isin(x, (0, 1))), "a Helmholtz machine with Bernoulli units takes bits, 0 or 1.")
     D = x.shape[1]
     noise = scale * normals(stream(seed, 1, first=2**31), 2 * H1 * (D + H2))[0]
-    W0, W1, V1, V2 = np.split(noise, np.cumsum([D * H1, H1 * H2, H1 * D]))
+    W0, W1, V1, V2 = np.split(noise, list(accumulate([D * H1, H1 * H2, H1 * D])))
     return {"theta": {"a": np.zeros(H2), "W1": W1.reshape(H1, H2), "b1": np.zeros(H1),
                       "W0": W0.reshape(D, H1), "b0": mean_log_odds(x)},
             "phi": {"V1": V1.reshape(H1, D), "c1": np.zeros(H1), "V2": V2.reshape(H2, H1), "c2": np.zeros(H2)}}
@@ -78,7 +79,7 @@ def wake_sleep(H1=6, H2=4):
     def draw(parameters, memory, x, index, seed, t):
         sizes = [H1, H2, H2, H1, x.shape[1]]
         every_word = words(Stream(seed, np.asarray(index, np.uint32), t), sum(sizes))
-        w = np.split(every_word, np.cumsum(sizes)[:-1], axis=1)
+        w = np.split(every_word, list(accumulate(sizes))[:-1], axis=1)
         return Phases(recognise(parameters["phi"], x, *w[:2]), *dream(parameters["theta"], *w[2:])), memory
 
     def field(parameters, z, x):
