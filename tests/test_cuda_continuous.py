@@ -67,6 +67,20 @@ extern "C" __global__ void at(const real* parameters, const real* x, const unsig
     for (int j = 0; j < N; ++j) score[i * N + j] = own_score[j];
 }
 """
+RATIOS = """
+extern "C" __global__ void ratios(const real* x, const real* y, real* found, real eighth, int chains) {
+    if (own() >= chains) return;
+    Point here, there;
+    load(x, here.x);
+    load(x + N * chains, here.score);
+    load(y, there.x);
+    load(y + N * chains, there.score);
+    here.log_p = x[own()];
+    there.log_p = y[own()];
+    found[own()] = log_ratio(here, there, eighth);
+    found[chains + own()] = log_ratio(here, there, here.x, there.x);
+}
+"""
 TANH = """
 extern "C" __global__ void tanh_of(const real* x, real* out, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -75,9 +89,9 @@ extern "C" __global__ void tanh_of(const real* x, real* out, int n) {
 """
 
 
-def kernel(code, name, real, **macros):
-    module = cuda_on_cpu.RawModule(code=launch.source() + code, options=launch.options(real, ALIGNED=0, **macros))
-    return module.get_function(name)
+def kernel(code, name, real, *families, **macros):
+    options = launch.options(real, ALIGNED=0, **macros)
+    return cuda_on_cpu.RawModule(code=launch.source(*families) + code, options=options).get_function(name)
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -105,6 +119,19 @@ def test_log_p_and_score(target, real):
             parameters, cupy.asarray(x), cupy.asarray(s.chain), log_p, score, np.int32(999), *streams.keys(s.seed)))
     batch = [targets.drawn_batch(target, s, 1)] if hasattr(target, "minibatch") else []
     assert same((log_p.get(), score.get()), targets.log_p_and_score(target, x, *batch))
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_acceptance_ratios(real):
+    """A difference in the last bit would hardly ever change a decision, and be seen in no chain."""
+    x, y = np.random.default_rng(0).normal(size=(2, 2, 999, 5)).astype(real)
+    log_p, new_log_p = x.reshape(-1)[:999], y.reshape(-1)[:999]
+    with cuda_on_cpu.installed() as cupy:
+        found = cupy.empty((2, 999), real)
+        kernel(RATIOS, "ratios", real, "on_target", TARGET="Gaussian<5>")((8,), (128,), (
+            cupy.asarray(x), cupy.asarray(y), found, real(0.3 / 8), np.int32(999)))
+    assert same(found.get(), np.stack([mala.log_ratio((x[0], log_p, x[1]), (y[0], new_log_p, y[1]), 0.3),
+                                       hamiltonian.log_ratio(log_p, new_log_p, x[0], y[0])]))
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -214,9 +241,7 @@ def overflowing_codes():
 def test_the_first_weight_that_is_not_finite_is_named(case):
     sampler, problem, state = case()
     with pytest.raises(ValueError, match="must be finite, but is -?(inf|nan) for chain 1. at step") as expected:
-        for _ in range(8):
-            state = sampler.step(*problem, state)
-    sampler, problem, state = case()
+        sampler.run(*problem, state, steps=8)
     with cuda_on_cpu.installed(), pytest.raises(ValueError) as found:
         sampler.run(*backend.to_device((*problem, state)), steps=8)
     assert str(found.value) == str(expected.value)

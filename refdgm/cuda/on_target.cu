@@ -49,6 +49,23 @@ __device__ inline void move(real (&x)[N], const real (&score)[N], const real (&z
     each<N>([&](int i) { x[i] = x[i] + half * score[i] + root * z[i]; });
 }
 
+// log of p(y) q(x|y) / (p(x) q(y|x)) for a step of Langevin dynamics as a proposal, as refdgm.samplers.mala
+__device__ inline real log_ratio(const Point& here, const Point& there, real eighth) {
+    real ratio = there.log_p - here.log_p;
+    each<N>([&](int i) {
+        const real s = here.score[i], s_new = there.score[i];
+        ratio -= (s + s_new) * (real(0.5) * (there.x[i] - here.x[i]) + eighth * (s_new - s));
+    });
+    return ratio;
+}
+
+// H(x, r) - H(x', r'), as refdgm.samplers.hamiltonian
+__device__ inline real log_ratio(const Point& here, const Point& there, const real (&r)[N], const real (&new_r)[N]) {
+    real ratio = there.log_p - here.log_p;
+    each<N>([&](int i) { ratio += real(0.5) * (r[i] - new_r[i]) * (r[i] + new_r[i]); });
+    return ratio;
+}
+
 // here becomes there with probability min(1, e^ratio); log p becomes nan where the ratio is not finite.
 __device__ inline bool decide(Point& here, const Point& there, real ratio, unsigned chain, Draw draw) {
     const bool taken = elementary::log(uniform(draw.block(0, chain).w[0])) < ratio;
@@ -110,12 +127,7 @@ extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) mala(
         normals(z, chain, {{low, high}, step + t, NOISE});
         move(there.x, here.score, z, half, root);
         there.log_p = target.at(there.x, there.score);
-        real ratio = there.log_p - here.log_p;
-        each<N>([&](int i) {
-            ratio -= (here.score[i] + there.score[i])
-                     * (real(0.5) * (there.x[i] - here.x[i]) + eighth * (there.score[i] - here.score[i]));
-        });
-        count += decide(here, there, ratio, chain, {{low, high}, step + t, ACCEPT});
+        count += decide(here, there, log_ratio(here, there, eighth), chain, {{low, high}, step + t, ACCEPT});
     }
     store(here, x, score, log_p);
     accepted[own()] += count;
@@ -141,9 +153,7 @@ extern "C" __global__ void __launch_bounds__(CHAINS, 512 / CHAINS) hmc(
             there.log_p = target.at(there.x, there.score);
             add(new_r, i < L - 1 ? eps : half, there.score);
         }
-        real ratio = there.log_p - here.log_p;
-        each<N>([&](int i) { ratio += real(0.5) * (r[i] - new_r[i]) * (r[i] + new_r[i]); });
-        count += decide(here, there, ratio, chain, {{low, high}, step + t, ACCEPT});
+        count += decide(here, there, log_ratio(here, there, r, new_r), chain, {{low, high}, step + t, ACCEPT});
     }
     store(here, x, score, log_p);
     accepted[own()] += count;
