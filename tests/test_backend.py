@@ -11,18 +11,40 @@ import types
 from typing import NamedTuple
 
 import autograd.numpy as anp
+import cuda_on_cpu
 import numpy as np
 import pytest
 import strict_cupy
 from autograd import elementwise_grad, grad, hessian, jacobian
 from scipy import special
 
+import refdgm
 from refdgm import (backend, cli, crosscheck, diagnostics, doctor, enumeration, fused, ledger, numerics, proposals,
                     report, updates, verification)
 from refdgm.checking import Claim, equals
 from refdgm.directed import elbo, iwae_network, iwae_pathwise, sbn_gradients
-from refdgm.learning import rbm_learning
-from refdgm.models import boltzmann, dbm, gaussian_rbm, linear_gaussian, random_field, rbm, sbn, targets, vae
+from refdgm.learning import (
+    autoregressive_learning,
+    auxiliary_generator_learning,
+    avb_learning,
+    bigan_learning,
+    dae_learning,
+    dbm_learning,
+    dbn_learning,
+    em_learning,
+    febm_learning,
+    gan_learning,
+    helmholtz_learning,
+    inference_models,
+    nce_learning,
+    predictability_learning,
+    random_field_learning,
+    rbm_learning,
+    relaxed_learning,
+    sbn_learning,
+    vae_learning,
+)
+from refdgm.models import boltzmann, critic, dbm, gaussian_rbm, linear_gaussian, random_field, rbm, sbn, targets, vae
 from refdgm.samplers import importance
 from refdgm.streams import normals, stream, uniforms, words
 from refdgm.trees import leaves
@@ -302,6 +324,81 @@ def test_what_is_compiled_on_the_host_has_a_form_on_the_device(name):
     for (_, a), (_, b) in zip(leaves(found), leaves(expected), strict=True):
         assert isinstance(a, strict_cupy.ndarray)
         assert np.allclose(backend.to_host(a), b, rtol=1e-12, atol=1e-12)
+
+
+# ---- learning -----------------------------------------------------------------------------
+
+REAL, COINS = RNG.normal(size=(20, 1)), (RNG.random((20, 4)) < 0.5).astype(float)
+
+
+def vae_with(posterior, **options):
+    return lambda: vae_learning.vae(vae_learning.bernoulli(2, 4), posterior(2, 4), **options)
+
+
+def linear_febm():
+    features = critic.linear_critic(backend.here(REAL), units=5, keep=1e-2)
+    return febm_learning.febm("kl", febm_learning.quadratic(), features, febm_learning.exact(-10, 10))
+
+
+def of_players(learn, *first, generator=gan_learning.location_scale):
+    return lambda: learn(*first, generator(), gan_learning.tanh_discriminator(1, (4,)))
+
+
+ON_BITS = {             # name: makes the algorithm, among the arrays in use
+    "VAE": vae_with(inference_models.diagonal), "IWAE": vae_with(inference_models.diagonal, K=3),
+    "full covariance": vae_with(inference_models.full), "planar flow": vae_with(inference_models.planar),
+    "IAF": vae_with(inference_models.iaf), "auxiliary variables": vae_with(inference_models.auxiliary),
+    "AEVB": lambda: vae_learning.aevb(vae_learning.bernoulli(2, 4), inference_models.diagonal(2, 4)),
+    "AVB": lambda: avb_learning.avb(vae_learning.bernoulli(2, 4), inference_models.diagonal(2, 4)),
+    "RWS": lambda: sbn_learning.rws(2), "VIMCO": lambda: sbn_learning.vimco(2), "NVIL": lambda: sbn_learning.nvil(2),
+    "wake-sleep": lambda: sbn_learning.wake_sleep(2), "JSA": lambda: sbn_learning.jsa(2),
+    "Helmholtz": lambda: helmholtz_learning.wake_sleep(2, 2),
+    "Helmholtz, means": lambda: helmholtz_learning.mean_wake_sleep(2, 2),
+    "MuProp": lambda: relaxed_learning.muprop(2), "straight-through": lambda: relaxed_learning.straight_through(2),
+    "Gumbel-softmax": relaxed_learning.gumbel_softmax, "vectors quantised": relaxed_learning.vector_quantised,
+    "EM": lambda: em_learning.em(em_learning.mixture(2)), "EM of a net": lambda: em_learning.em(em_learning.net(2)),
+    "variational EM": lambda: em_learning.variational_em_of_net(2),
+    "MCMC-EM": lambda: em_learning.mcmc_em(em_learning.net(2)),
+    "RBM, exactly": lambda: rbm_learning.exact_ml(3), "RBM, f-EBM": lambda: rbm_learning.febm(H=3),
+    "DBM, exactly": lambda: dbm_learning.exact_ml(3, 2), "stacked RBM": lambda: dbn_learning.stacked_rbm(3),
+    "random field": lambda: random_field_learning.sml(4),
+    "IAG": lambda: auxiliary_generator_learning.iag(4, chains=6),
+    "NCE": lambda: nce_learning.nce(nce_learning.neural(3)),
+    "DNCE": lambda: nce_learning.dnce(nce_learning.boltzmann()),
+    "autoregressive": autoregressive_learning.fully_visible, "masked": lambda: autoregressive_learning.masked(4),
+    "denoising autoencoder": lambda: dae_learning.dae(J=4), "GSN": lambda: dae_learning.gsn(2, 4),
+    "predictability minimisation": predictability_learning.predictability_minimisation}
+ON_REALS = {
+    "principal components": lambda: vae_learning.vae(vae_learning.principal_components(1),
+                                                     inference_models.diagonal(1, 4)),
+    "f-EBM": linear_febm, "BiGAN": bigan_learning.bigan, "GAN": of_players(gan_learning.gan),
+    "f-GAN": of_players(gan_learning.fgan, "kl"),
+    "WGAN": of_players(gan_learning.wgan, generator=lambda: gan_learning.tanh_generator(1, 2, (4,)))}
+BY_KERNELS = {"CD": lambda: rbm_learning.cd(1, 3), "PCD": lambda: rbm_learning.pcd(1, 10, 3),
+              "SML of a DBM": lambda: dbm_learning.sml(3, 2, chains=6)}
+
+
+def fitted(make, data):
+    return refdgm.fit(make(), backend.here(data), 3, batch=5, seed=1).parameters
+
+
+@pytest.mark.parametrize("make, data", [pytest.param(make, data, id=name) for makers, data in (
+    (ON_BITS, COINS), (ON_REALS, REAL)) for name, make in makers.items()])
+def test_learning_on_the_device(make, data):
+    expected = fitted(make, data)
+    with strict_cupy.installed():
+        found = fitted(make, data)
+    for (path, a), (_, b) in zip(leaves(found), leaves(expected), strict=True):
+        assert isinstance(a, strict_cupy.ndarray), path
+        assert np.allclose(backend.to_host(a), b, rtol=1e-9, atol=1e-12), path
+
+
+@pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason="no C++ compiler is found")
+@pytest.mark.parametrize("name", BY_KERNELS)
+def test_learning_by_a_gpu_s_kernels(name):
+    expected = fitted(BY_KERNELS[name], COINS)
+    with cuda_on_cpu.installed():
+        same(fitted(BY_KERNELS[name], COINS), expected)
 
 
 def test_diagnostics_are_the_host_s():
