@@ -4,8 +4,10 @@
 machines, so that a kernel that gives the twin's bits here gives them on a GPU. Every array of a launch is moved between
 memory that must not be touched.
 """
+import contextlib
 import ctypes
 import hashlib
+import importlib
 import mmap
 import os
 import re
@@ -16,7 +18,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import strict_cupy
+
+from refdgm import backend
 
 SHIM = Path(__file__).with_name("cuda_on_cpu.hpp")
 COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
@@ -123,3 +128,22 @@ class _Guarded:
 
 strict_cupy.cupy.RawModule = RawModule
 installed, in_place = strict_cupy.installed, strict_cupy.in_place
+
+
+def has_gpu():
+    """Whether CuPy is installed and finds a GPU."""
+    try:
+        return importlib.import_module("cupy").is_available()
+    except ImportError:
+        return False
+
+
+@contextlib.contextmanager
+def device():
+    """CuPy in use where it finds a GPU, elsewhere the stand-in; gives the module."""
+    with backend.use("cupy") if has_gpu() else installed() as library:
+        yield library
+
+
+needed = pytest.mark.skipif(COMPILER is None and not has_gpu(),
+                            reason="there is neither a C++ compiler (c++, g++ or clang++) nor a GPU")

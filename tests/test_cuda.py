@@ -1,4 +1,4 @@
-"""The CUDA kernels, compiled for this machine's processor, give the bits of the samplers' plain NumPy steps."""
+"""The CUDA kernels, on a GPU or compiled for this machine's processor, give the bits of the samplers' NumPy steps."""
 import cuda_on_cpu
 import numpy as np
 import pytest
@@ -15,18 +15,19 @@ from refdgm.samplers import (
     sbn_gibbs,
 )
 
-pytestmark = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason="no C++ compiler is found: c++, g++ or clang++")
+pytestmark = cuda_on_cpu.needed
+needs_compiler = pytest.mark.skipif(cuda_on_cpu.COMPILER is None, reason="no C++ compiler is found (c++, g++, clang++)")
 
 REALS = (np.float64, np.float32)
 CHAINS = (1, 33, 130)               # a block has 128
 
 
 def equals_twin(sampler, theta, state, steps, **options):
-    """`steps` steps on the stand-in for a GPU, in one call or cut in two, are those of the sampler's step."""
+    """`steps` steps on a GPU or its stand-in, in one call or cut in two, are those of the sampler's step."""
     expected = state
     for _ in range(steps):
         expected = sampler.step(theta, expected, **options)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         on_device, start = backend.to_device(theta), backend.to_device(state)
         whole = sampler.run(on_device, start, steps, **options).state
         begun = sampler.run(on_device, start, 1, **options).state
@@ -56,6 +57,7 @@ extern "C" __global__ void mistake(int kind, double* x, int n) {
 """
 
 
+@needs_compiler
 @pytest.mark.parametrize("kind, x, message", [
     (0, np.ones(3), "beyond the ends"), (1, np.ones(3), "beyond the ends"), (2, np.ones(3), "beyond the ends"),
     (3, np.ones(3), "a barrier"), (4, np.ones(3, np.float32), "beyond the ends"), (4, 1.0, "no definite type"),
@@ -104,7 +106,7 @@ extern "C" __global__ void words(const unsigned* c, unsigned* out, const real* l
 
 def call(name, real, n, *arrays):
     """A kernel of FUNCTIONS on n numbers; gives back what the arrays hold then."""
-    with cuda_on_cpu.installed() as cupy:
+    with cuda_on_cpu.device() as cupy:
         kernel = cupy.RawModule(code=launch.source() + FUNCTIONS, options=launch.options(real)).get_function(name)
         on_device = [cupy.asarray(a) for a in arrays]
         kernel((-(-n // 64),), (64,), (*on_device, np.int32(n)))
@@ -167,7 +169,7 @@ def test_products_of_reals_add_in_order(M, K, N, real):
     rng = np.random.default_rng(0)
     x, w, start = (rng.normal(size=shape).astype(real) for shape in ((M, K), (K, N), N))
     for fused, product in (("true", elementary.dot_fused), ("false", elementary.dot_in_order)):
-        with cuda_on_cpu.installed() as cupy:
+        with cuda_on_cpu.device() as cupy:
             code = launch.source() + LAYER.replace("FUSED", fused)
             kernel = cupy.RawModule(code=code, options=launch.options(real)).get_function("product")
             arrays = [cupy.asarray(a) for a in (x, w, start, np.empty((M, N), real))]
@@ -240,7 +242,7 @@ def equals_ais(theta, betas, base, chains, real):
     expected = start = ais.init(theta, betas, chains, seed=5, base=base, real=real)
     for _ in betas[1:]:
         expected = ais.step(theta, betas, expected, base)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         found = ais.run(*backend.to_device((theta, betas, start)), base=backend.to_device(base)).state
         assert same(backend.to_host(found), expected)
 
@@ -258,7 +260,7 @@ def test_arrays_with_gaps(gaps):
     theta = rbm.random_theta(np.random.default_rng(0), 5, 3)
     start = rbm_gibbs.init(theta, 70, seed=5)
     expected = rbm_gibbs.step(theta, start)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         (v, h, s), on_device = backend.to_device(start), backend.to_device(theta)
         state = rbm_gibbs.State(gaps(v), gaps(h), s._replace(chain=gaps(s.chain)))
         found = backend.to_host(rbm_gibbs.run({**on_device, "w": by_column(on_device["w"])}, state, 1).state)
@@ -292,6 +294,7 @@ def test_ais_where_terms_cancel():
     equals_ais(theta, np.array([0, 0.5, 1]), rng.normal(size=70) - 1e5, 130, np.float32)
 
 
+@needs_compiler
 def test_a_run_waits_for_what_it_asked_for(monkeypatch):
     """After each call, so that calls are as long as they seem, and Ctrl-C is seen."""
     waits = []
