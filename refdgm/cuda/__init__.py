@@ -2,12 +2,15 @@
 
 elementary.cuh, stream.cuh    the formulas of elementary.py and streams.py in CUDA C++
 layer.cuh                     a layer of units given the layer beside it: a matrix product and its epilogue
+softplus.cuh                  sums over units in order, of terms computed side by side
+targets.cuh                   log p and score of the ready targets, for one chain
 FAMILY.cu, FAMILY.py          kernels, and the functions that launch them
 
 To add a kernel, write FAMILY.cu (extern "C" __global__ functions over `real`; the shared sources come before it) and in
 FAMILY.py a function with the name and the arguments of the numba kernel in refdgm/kernels/FAMILY.py, which calls
 refdgm.launch. Where a sampler hands arrays of a GPU to `jit.in_threads`, that function is called instead of the kernel:
-nothing else need be told. tests/test_cuda.py holds it against the sampler's `step`, on any machine.
+nothing else need be told. tests/test_cuda.py holds it against the sampler's `step`, on any machine, and
+tests/test_cuda_compiled.py looks at what nvcc or NVRTC makes of it.
 """
 import importlib
 
