@@ -40,6 +40,8 @@ def register(library):
     numpy_vjps.onp = Over(numpy, zeros=in_use("zeros"), ones=in_use("ones"), asarray=asarray, add=Add,
                           transpose=with_axes(numpy.transpose), tensordot=with_axes(numpy.tensordot))
     defvjp(anp.transpose, grad_transpose)
+    for function in (anp.reshape, anp.ravel):
+        defvjp(function, grad_reshape)
     numpy_vjps.repeat_to_match_shape = repeat_to_match_shape
 
 
@@ -111,6 +113,11 @@ def grad_transpose(ans, x, axes=None):
     """As autograd's, with axes that CuPy takes."""
     back = None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
     return lambda g: anp.transpose(g, back)
+
+
+def grad_reshape(ans, x, shape=None, order="C"):
+    """As autograd's for reshape and ravel, without an order of None."""
+    return lambda g: anp.reshape(g, anp.shape(x), order=order)
 
 
 @primitive

@@ -75,10 +75,10 @@ def _enter(function, signature, arguments, named):
 def _leaves(tree, name=""):
     """(name, value) of all that is in the arguments, "theta['w']" and "state.x"."""
     tree = getval(tree)
-    if isinstance(tree, dict):
+    if isinstance(tree, dict) and tree:
         for key, part in tree.items():
             yield from _leaves(part, f"{name}[{key!r}]" if name else key)
-    elif isinstance(tree, (tuple, list)):
+    elif isinstance(tree, (tuple, list)) and tree:
         fields = getattr(tree, "_fields", None)
         for i, part in enumerate(tree):
             yield from _leaves(part, f"{name}.{fields[i]}" if fields else f"{name}[{i}]")

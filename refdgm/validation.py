@@ -64,6 +64,12 @@ def parameters(name, tree, shapes):
     finite(name, tree)
 
 
+def are_bits(array):
+    """Whether every number is 0 or 1."""
+    array = np.asarray(getval(array))
+    return bool(np.all((array == 0) | (array == 1)))
+
+
 def distribution(name, p, axis=-1):
     """`p` is non-negative and sums to one along `axis`."""
     p = np.asarray(getval(p), dtype=float)

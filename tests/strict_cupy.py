@@ -19,6 +19,7 @@ JOINS = {"concatenate", "concat", "stack", "hstack", "vstack", "column_stack", "
 TAKES_OTHERS = UPLOADS | set("""append arange array_equal broadcast_arrays broadcast_shapes choose einsum empty eye full
     identity indices iscomplexobj isscalar issubdtype ix_ linspace logspace ndim ones promote_types ravel_multi_index
     result_type select shape size tri unravel_index zeros""".split())       # to others, but ufuncs, an array
+OF_TWO = {"dot", "inner", "interp", "isin", "kron", "outer", "searchsorted", "take_along_axis", "tensordot", "vdot"}
 OPTIONS_LACKED = {"where", "initial", "correction", "subok", "like", "device"}
 PLAIN = (tuple, list, int, str, bool, type, numpy.dtype, type(None))     # as cupy.shape, cupy.result_type give
 
@@ -181,6 +182,8 @@ def _known(options):
     """What the options hold; those that CuPy does not have are refused."""
     for name in OPTIONS_LACKED & options.keys():
         raise TypeError(f"Wrong arguments {{{name!r}: {options[name]!r}}}")
+    if options.get("order", "C") is None:
+        raise TypeError("object of type 'NoneType' has no len()")
     return _inside(options)
 
 
@@ -204,7 +207,8 @@ def _through(function, arguments, options):
         strangers = [x for x in arguments if isinstance(x, (list, tuple))]
     else:
         strangers = [x for x in arguments[:1] if not isinstance(x, ndarray) and name not in TAKES_OTHERS]
-        strangers += [x for x in arguments[1:2] if isinstance(x, ndarray) and name == "repeat"]
+        strangers += [x for x in arguments[1:2] if isinstance(x, ndarray) if name == "repeat"]
+        strangers += [x for x in arguments[1:2] if not isinstance(x, ndarray) if name in OF_TWO]
     for x in strangers:
         raise TypeError(f"Unsupported type {type(x)}")
     return _wrapped(function(*_inside(arguments), **_known(options)))
@@ -236,10 +240,26 @@ def _function(name, function):
 
 
 def _held(x):
-    """For array and asarray, which may be given anything."""
+    """For array and asarray, which may be given anything, but of CuPy's arrays only nests of equal ones."""
     if isinstance(x, ndarray):
         return x._a
-    return type(x)(_held(item) for item in x) if isinstance(x, (tuple, list)) else x
+    if not isinstance(x, (tuple, list)):
+        return x
+    if _has_array(x) and _shape(x) is None:
+        return numpy.asarray(ndarray(None))         # CuPy asks NumPy, which is refused
+    return type(x)(_held(item) for item in x)
+
+
+def _has_array(x):
+    return any(map(_has_array, x)) if isinstance(x, (tuple, list)) else isinstance(x, ndarray)
+
+
+def _shape(x):
+    """Of a nest of arrays of one shape, to any depth; else None."""
+    if not isinstance(x, (tuple, list)):
+        return x.shape if isinstance(x, ndarray) else None
+    shapes = {_shape(item) for item in x}
+    return (len(x), *shapes.pop()) if len(shapes) == 1 and None not in shapes else None
 
 
 def _fill(module, source, lacks):

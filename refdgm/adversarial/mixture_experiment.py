@@ -82,7 +82,7 @@ def gaussian_case(seed):
 def normalised(log_Z=log_partition, factor=1.0):
     """log Z, and mass, mean and standard deviation of exp(-factor E) / Z."""
     def measured(mu, sigma):
-        gaussian = np.array([mu, np.log(sigma)])
+        gaussian = np.append(mu, np.log(sigma))
         x, weights = here((X, WEIGHTS))
         q = weights * np.exp(-factor * energy(gaussian) - log_Z(gaussian))
         mean = np.sum(q * x)
@@ -135,7 +135,7 @@ CLAIMS = [
            "Z = 2 pi sigma^2": normalised(lambda g: 2 * log_partition(g)),
            "E without its 1/2": normalised(factor=2.0),
            "1/Z for Z": normalised(lambda g: -log_partition(g))}),
-    Claim("yu2020.sec6.1.mixture", lambda target: np.array([1.0, *moments(target)]),
+    Claim("yu2020.sec6.1.mixture", lambda target: np.append(1.0, moments(target)),
           equals(moments_by_quadrature, target_case, method="quadrature"),
           {"standard deviations 0.0625 and 2": lambda target: np.array([1.0, *moments(
               {**target, "std": target["std"]**2})]),

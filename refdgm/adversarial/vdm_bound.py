@@ -185,7 +185,7 @@ CLAIMS = [
            "+E_p[f*(T)]": guessed(lambda d, p0, p, T: onp.sum(p0 * T) + onp.sum(p * d.conjugate(T))),
            "f for f*": every(lambda d, p0, p, r: onp.sum(p0 * d.derivative(r)) - onp.sum(p * d.f(r)))},
           without=is_at_most(where_covered, uncovered_case)),
-    Claim("ou2018.eq27.reasons", losses(lambda d, whole, coarse: [0.0, whole - coarse]),
+    Claim("ou2018.eq27.reasons", losses(lambda d, whole, coarse: onp.append(0.0, whole - coarse)),
           equals(every(searched_losses, NORMALISED), blocks_case, method="optimisation"),
           {"the exchange costs all": losses(lambda d, whole, coarse: [whole - coarse, 0.0]),
            "nothing is lost in any class": losses(lambda d, whole, coarse: [0.0, 0.0]),

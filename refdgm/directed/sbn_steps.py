@@ -33,7 +33,7 @@ def start(H, scale=0.05):
     """Small random weights, and the pixels' mean log-odds as b.  -> a function of (data, seed)"""
     def make(x, seed):
         D = x.shape[1]
-        valid.require(np.all(np.isin(x, (0, 1))), "a sigmoid belief net with Bernoulli units takes bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "a sigmoid belief net with Bernoulli units takes bits, 0 or 1.")
         noise = scale * normals(stream(seed, 1, first=2**31), 2 * D * H)[0].reshape(2, D, H)
         return {"theta": {"a": np.zeros(H), "W": noise[0], "b": mean_log_odds(x)},
                 "phi": {"V": noise[1].T, "c": np.zeros(H)}}

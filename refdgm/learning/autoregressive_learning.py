@@ -30,7 +30,7 @@ from refdgm.streams import normals, stream, uniforms
 
 def _algorithm(name, start, gradient):
     def first(x, seed):
-        valid.require(np.all(np.isin(x, (0, 1))), "an autoregressive model with Bernoulli units takes bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "an autoregressive model with Bernoulli units takes bits, 0 or 1.")
         return {"theta": start(mean_log_odds(x), seed)}, ()
     return Algorithm(name, first, lambda parameters, memory, x, index, seed, t: ((), memory),
                      lambda parameters, z, x: {"theta": gradient(parameters["theta"], x)})

@@ -94,7 +94,7 @@ def _algorithm(name, H, rho, J, decoder, K):
     decoder_gradient = grad(lambda theta, code, x: np.mean(bernoulli_log_prob(x, DECODERS[decoder](theta, code, x))))
 
     def first(x, seed):
-        valid.require(onp.all(onp.isin(x, (0, 1))), "a denoising autoencoder with Bernoulli units takes bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "a denoising autoencoder with Bernoulli units takes bits, 0 or 1.")
         D = x.shape[1]
         theta = start_decoder(decoder, D if H is None else H, x, J, seed)
         if H is None:

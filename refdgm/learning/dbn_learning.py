@@ -79,7 +79,7 @@ def stacked_rbm(H=8, below=(), chains=0, k=5):
         rbm.validate(theta)
 
     def first(x, seed):
-        valid.require(np.all(np.isin(x, (0, 1))), "a deep belief net takes bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "a deep belief net takes bits, 0 or 1.")
         data = pass_up(below, x, Stream(seed, np.arange(len(x), dtype=np.uint32), 0))
         theta = upside_down(below[-1]) if H is None else rbm.start(data, H, seed)
         return {"theta": theta}, {"x": data[np.arange(chains) % len(data)]}

@@ -96,7 +96,7 @@ def net(H=3, scale=0.5):
 
 def first_bias(x):
     """The log-odds of each pixel over the data, which must be bits.  (N, D) -> (D,)"""
-    valid.require(np.all(np.isin(x, (0, 1))), "a model with Bernoulli units takes bits, 0 or 1.")
+    valid.require(valid.are_bits(x), "a model with Bernoulli units takes bits, 0 or 1.")
     return mean_log_odds(x)
 
 

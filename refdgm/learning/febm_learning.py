@@ -72,7 +72,7 @@ def quadratic(mu=0.2, sigma=2.25):
 
     def start(data, seed):
         valid.shape("data", data, (None, 1))
-        return {"gaussian": np.array([mu, np.log(sigma)])}
+        return {"gaussian": np.append(mu, np.log(sigma))}
     return Energy(start, lambda theta, x: gaussian_fit.energy(theta["gaussian"], x[:, 0]))
 
 

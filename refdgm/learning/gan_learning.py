@@ -68,7 +68,7 @@ def location_scale(mu=0.2, sigma=2.25):
 
     def start(data, seed):
         valid.shape("data", data, (None, 1))
-        return {"gaussian": onp.array([mu, onp.log(sigma)])}
+        return {"gaussian": onp.append(mu, onp.log(sigma))}
     return Generator(start, lambda theta, eps: theta["gaussian"][0] + np.exp(theta["gaussian"][1]) * eps, 1)
 
 

@@ -40,7 +40,7 @@ class Phases(NamedTuple):
 
 def start(x, seed, H1, H2, scale=0.1):
     """Small random weights, and the pixels' mean log-odds as b0.  -> {"theta": .., "phi": ..}"""
-    valid.require(np.all(np.isin(x, (0, 1))), "a Helmholtz machine with Bernoulli units takes bits, 0 or 1.")
+    valid.require(valid.are_bits(x), "a Helmholtz machine with Bernoulli units takes bits, 0 or 1.")
     D = x.shape[1]
     noise = scale * normals(stream(seed, 1, first=2**31), 2 * H1 * (D + H2))[0]
     W0, W1, V1, V2 = np.split(noise, list(accumulate([D * H1, H1 * H2, H1 * D])))

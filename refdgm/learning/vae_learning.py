@@ -63,7 +63,7 @@ def bernoulli(H=2, J=16):
     valid.count("J", J)
 
     def start(x, seed):
-        valid.require(onp.all(onp.isin(x, (0, 1))), "a Bernoulli decoder takes bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "a Bernoulli decoder takes bits, 0 or 1.")
         body = random_layer(seed, H, J, "theta", 0)
         return {"W": body["M"], "b": body["m"], "M": random_layer(seed, J, x.shape[1], "theta", 1)["M"],
                 "m": mean_log_odds(x)}

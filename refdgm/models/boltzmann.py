@@ -59,4 +59,4 @@ def validate(theta, x=None):
     valid.require(not onp.any(onp.diag(J)), "theta['J'] must have a zero diagonal; what a unit adds alone is in b.")
     if x is not None:
         valid.vector("x", x, n)
-        valid.require(onp.all(onp.isin(getval(x), (0, 1))), "x must consist of bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "x must consist of bits, 0 or 1.")

@@ -20,10 +20,8 @@ The bound on log p(v) after 20 rounds of mean field, and what it bounds:
 (-4.812, -4.706)
 """
 import autograd.numpy as np
-from autograd.tracer import getval
 
 from refdgm import validation as valid
-from refdgm.backend import xp as onp
 from refdgm.numerics import all_binary, entropy, log_softmax, log_sum_exp, sigmoid, softplus
 
 
@@ -139,4 +137,4 @@ def validate(theta, **layers):
     for name, layer in layers.items():
         if layer is not None:
             valid.vector(name, layer, {"v": D, "h1": H, "h2": G}[name])
-            valid.require(onp.all(onp.isin(getval(layer), (0, 1))), f"{name} must consist of bits, 0 or 1.")
+            valid.require(valid.are_bits(layer), f"{name} must consist of bits, 0 or 1.")

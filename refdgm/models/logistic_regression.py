@@ -64,7 +64,7 @@ def logistic_regression(features, labels, size, tau=1.0):
     valid.shape("labels", labels, (len(features),))
     valid.finite("features", features)
     valid.require(0 < len(features) <= MOST, f"there must be 1 to 2**24 data, but there are {len(features)}.")
-    valid.require(np.all(np.isin(labels, (-1, 1))), "labels must be -1 or 1.")
+    valid.require(np.all(np.abs(labels) == 1), "labels must be -1 or 1.")
     valid.count("the size of the minibatch", size)
     valid.require(0 < tau < np.inf, f"tau must be a positive number, but is {tau}.")
     return LogisticRegression(labels[:, None] * features, np.array([float(size)]), np.array([float(tau)]))

@@ -16,7 +16,6 @@ log Z as a sum over the eight states of x, and over the four of z:
 (3.66, 3.66)
 """
 import autograd.numpy as np
-from autograd.tracer import getval
 
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
@@ -153,7 +152,7 @@ def random_theta(rng, D, H, biases=True, scale=1.0):
 def start(x, H, seed, scale=0.1):
     """Small random weights, and as b the mean log-odds of the rows x (N, D): where learning starts.  -> theta"""
     valid.count("H", H)
-    valid.require(onp.all(onp.isin(x, (0, 1))), "a Boltzmann machine of Bernoulli units takes bits, 0 or 1.")
+    valid.require(valid.are_bits(x), "a Boltzmann machine of Bernoulli units takes bits, 0 or 1.")
     w = scale * normals(stream(seed, 1, first=2**31), x.shape[1] * H)[0].reshape(-1, H)
     return {"w": w, "b": mean_log_odds(x), "c": onp.zeros(H)}
 
@@ -172,7 +171,7 @@ def validate(theta, x=None):
     valid.parameters("theta", theta, {name: shapes[name] for name in theta})
     if x is not None:
         valid.vector("x", x, D)
-        valid.require(onp.all(onp.isin(getval(x), (0, 1))), "x must consist of bits, 0 or 1.")
+        valid.require(valid.are_bits(x), "x must consist of bits, 0 or 1.")
 
 
 # ---- claims ---------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def init(theta, x, seed=0, h=None, first=0, real=np.float64):
         h = words(s, H, START) >> np.uint32(31)
     valid.shape("h", h, (len(x), H))
     for name, layer in (("x", x), ("h", h)):
-        valid.require(np.all(np.isin(layer, (0, 1))), f"{name} must consist of bits, 0 or 1.")
+        valid.require(valid.are_bits(layer), f"{name} must consist of bits, 0 or 1.")
     return State(np.asarray(h, real), np.asarray(x, real), s)
 
 

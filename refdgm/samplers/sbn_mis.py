@@ -68,7 +68,7 @@ def init(theta, phi, x, number, seed=0, h=None, first=0, real=np.float64):
         h = np.stack([propose(problem, k, s, m) for m, k in enumerate(every)], axis=1)
         s = advance(s)
     valid.shape("h", h, (number, n, H))
-    valid.require(np.all(np.isin(h, (0, 1))), "h must consist of bits, 0 or 1.")
+    valid.require(valid.are_bits(h), "h must consist of bits, 0 or 1.")
     return reweighted(theta, phi, x, State(np.asarray(h, real), None, every[0], s))
 
 
@@ -171,7 +171,7 @@ def _problem(theta, phi, x, real):
     valid.shape("phi['V']", phi["V"], (H, D))
     valid.shape("x", x, (None, D))
     valid.count("the number of observations", len(x))
-    valid.require(np.all(np.isin(x, (0, 1))), "x must consist of bits, 0 or 1.")
+    valid.require(valid.are_bits(x), "x must consist of bits, 0 or 1.")
     q_logits = dot_in_order(np.asarray(x, np.float64), np.transpose(phi["V"]), phi["c"])
     constant = np.sum(softplus(q_logits) - softplus(theta["a"]), axis=1)
     return Problem(*(np.ascontiguousarray(a, real)

@@ -69,7 +69,7 @@ def start(J, sigma=None, scale=0.3):
 
     def make(x, seed):
         D = x.shape[1]
-        valid.require(sigma is not None or np.all(np.isin(x, (0, 1))),
+        valid.require(sigma is not None or valid.are_bits(x),
                       "a random field on bits takes 0 and 1; reals need a sigma.")
         c = mean_log_odds(x) if sigma is None else np.zeros(D)
         noise = scale * normals(stream(seed, 1, first=2**31), J * (D + 2))[0]
