@@ -87,9 +87,10 @@ def _leaves(tree, name=""):
 
 
 def _is_real(name, value):
-    kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else "f"
-    if kind not in "fiub" and not (kind == "O" and all(isinstance(each, Number) for each in np.ravel(value))):
-        raise TypeError(f"{name} must hold real numbers, but has the dtype {value.dtype}.")
+    if isinstance(value, (np.ndarray, np.generic, complex)):
+        dtype = np.asarray(value).dtype
+        if dtype.kind not in "fiub" and not (dtype.kind == "O" and all(isinstance(n, Number) for n in value.flat)):
+            raise TypeError(f"{name} must hold real numbers, but has the dtype {dtype}.")
 
 
 def _no_nan(given):

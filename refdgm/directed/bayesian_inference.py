@@ -19,6 +19,7 @@ Three ones in a row, a flat prior: Laplace's rule gives the next one 4/5.
 """
 import autograd.numpy as np
 
+from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
 from refdgm.models import beta_bernoulli as coin
@@ -27,6 +28,7 @@ from refdgm.numerics import all_tuples, log_softmax, log_sum_exp
 
 def share(event, among):
     """p(event|among): the share of the records `among` in which the event is true.  (n,), (n,) bools -> ()"""
+    valid.require(onp.any(among), "among must hold a record, but holds none.")
     return onp.mean(event[among])
 
 

@@ -123,7 +123,7 @@ def reversed_case(seed):
 
 # ---- claims ---------------------------------------------------------------------------
 
-def vector(tree): return flatten(tree)[0]
+def _vector(tree): return flatten(tree)[0]
 
 
 def zeros(**case):
@@ -142,27 +142,27 @@ def with_prior(log_prior):
 def relative_size(ignored):
     """The median of |Eq. 45| / |CD_k| over machines, for k = 1 and k = 3."""
     def ratio(theta, data, k):
-        return onp.linalg.norm(vector(ignored(theta, data, k))) / onp.linalg.norm(vector(mean_update(theta, data, k)))
+        return onp.linalg.norm(_vector(ignored(theta, data, k))) / onp.linalg.norm(_vector(mean_update(theta, data, k)))
     return lambda machines: onp.median(onp.array([[ratio(**m | {"k": k}) for m in machines] for k in (1, 3)]), axis=1)
 
 
 def alignment(update):
     """The cosines of an update, and of the likelihood gradient, with the direction of steepest descent on KL(q||p)."""
     def cosines(theta, data, k):
-        down = -vector(divergence_gradient(theta, data, k))
+        down = -_vector(divergence_gradient(theta, data, k))
         return onp.array([v @ down / onp.linalg.norm(v) / onp.linalg.norm(down)
-                          for v in (vector(update(theta, data, k)), vector(likelihood_gradient(theta, data)))])
+                          for v in (_vector(update(theta, data, k)), _vector(likelihood_gradient(theta, data)))])
     return cosines
 
 
 def slope(size=lambda g: -g @ g):
     """d/d eta of E[frozen ratio] when theta moves by -eta g, g = Eq. 45."""
-    return lambda **case: size(vector(ignored_term(**case)))
+    return lambda **case: size(_vector(ignored_term(**case)))
 
 
 def along_ignored(gradient):
     """The same, for what has this gradient."""
-    return lambda **case: -vector(gradient(**case)) @ vector(ignored_term(**case))
+    return lambda **case: -_vector(gradient(**case)) @ _vector(ignored_term(**case))
 
 
 def finite_and_limit(ratio):

@@ -1,0 +1,288 @@
+"""Bad input for every public function: valid calls are recorded, an argument is spoilt, the outcome is judged.
+
+    functions()     what is public in the formula modules, found by inspection: a new function is in by itself
+    recorded()      a valid call of each that a claim or a contract makes, caught while they run
+    spoilt(call)    a Hypothesis strategy: the call with one array, number, entry or name replaced
+    alike(call)     the same call with the same numbers laid out otherwise in memory
+    judged(...)     None, or in one sentence what is wrong with how the function took it
+
+A function may answer, or refuse by a ValueError or TypeError that names an argument in one sentence. Anything else is a
+defect: another exception, a warning, an argument changed in place, text or complex numbers or NaN taken for numbers, or
+no end in sight.
+"""
+import contextlib
+import copy
+import functools
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import resource
+import signal
+
+import numpy as np
+from autograd.tracer import isbox
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+
+import refdgm
+from refdgm import crosscheck, ledger
+from refdgm.loading import ROOMS
+
+LARGE = "REFDGM_CAMPAIGN" in os.environ     # the long campaign
+HUGE = 2**40                    # asked for in the long one only: so many steps take as long as they take
+SECONDS = 5                     # of one call
+VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+MEMORY = 4 * 2**30              # that a call may take on top of what is there
+SPECIAL = (np.nan, np.inf, -np.inf, 1e308, -1e308, 1e-300, -1.0, 0.0)
+NO_NUMBERS = (None, "text", "", {}, 1j)
+ANY_ARRAY = st.sampled_from([np.float64, np.float32, np.int64, np.bool_, np.complex64, "U2"]).flatmap(
+    lambda dtype: arrays_of.arrays(dtype, arrays_of.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
+
+
+# ---- what is public, and how it is called ---------------------------------------------
+
+@functools.cache
+def functions():
+    """{name: function} of every public function of the formula modules."""
+    found = {}
+    for info in pkgutil.walk_packages(refdgm.__path__[:1], "refdgm."):
+        if info.name.split(".")[1] in ROOMS:
+            for name, value in vars(importlib.import_module(info.name)).items():
+                if inspect.isfunction(value) and value.__module__ == info.name and not name.startswith("_"):
+                    found[f"{info.name}.{name}"] = value
+    return found
+
+
+def recorded():
+    """{name of a function: arguments of the first call that a claim, its oracle, its mistakes or a contract makes}"""
+    public, calls = functions(), {}
+    name_of = {inspect.unwrap(function): name for name, function in public.items()}
+
+    def enter(function, signature, arguments, named):
+        """In the place of the guard of refdgm.boundary."""
+        name = name_of[function]
+        if name not in calls:
+            bound = signature.bind(*arguments, **named)
+            bound.apply_defaults()
+            if _is_plain(bound.arguments) and not {p.kind for p in signature.parameters.values()} & VARIADIC:
+                calls[name] = copy.deepcopy(bound.arguments)
+        return function(*arguments, **named)
+
+    with np.errstate(all="ignore"), _in_place_of_the_guard(public.values(), enter):
+        for function, arguments in _runs():
+            with contextlib.suppress(Exception):        # a mistake may fail; what it called was called
+                if function in name_of:
+                    enter(function, inspect.signature(function), (), arguments)
+                else:
+                    function(**arguments)
+    return {name: call for name, call in calls.items() if judged(public[name], call, call) is None}
+
+
+@contextlib.contextmanager
+def _in_place_of_the_guard(public, enter):
+    cells = [f.__closure__[f.__code__.co_freevars.index("enter")] for f in public if hasattr(f, "__wrapped__")]
+    guard = cells[0].cell_contents
+    for cell in cells:
+        cell.cell_contents = enter
+    try:
+        yield
+    finally:
+        for cell in cells:
+            cell.cell_contents = guard
+
+
+def _is_plain(call):
+    return not any(isbox(leaf) or np.ndim(leaf) and np.asarray(leaf).dtype.kind == "O" for _, leaf in leaves(call))
+
+
+def _runs():
+    """(function, arguments): every formula of a claim, right, wrong or the oracle, and what a contract refers to."""
+    for claim in ledger.claims().values():
+        check, case = claim.check, claim.check.case(0)
+        yield check.case, {"seed": 0}
+        yield check.oracle, {"case": case}
+        for part in (check.case, check.oracle, check.measure):
+            for function in inspect.getclosurevars(part).nonlocals.values():
+                if inspect.isfunction(function):
+                    yield function, case
+        for function in (claim.claimed, *claim.mistakes.values()):
+            yield function, case
+    for contract in crosscheck.contracts().values():
+        cases = inspect.getclosurevars(contract.judge).nonlocals.get("cases")
+        for case in list(cases(0))[:1] if cases else ():
+            yield contract.reference, dict(zip(inspect.signature(contract.reference).parameters,
+                                               case.arguments.values()))
+
+
+def leaves(tree, path=()):
+    """(path, value) of every entry of nested dicts, tuples and lists."""
+    if isinstance(tree, (dict, tuple, list)):
+        for key, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from leaves(part, (*path, key))
+    else:
+        yield path, tree
+
+
+def replaced(tree, path, value):
+    """The tree with another value at a path."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(tree, dict):
+        return {**tree, key: replaced(tree[key], rest, value)}
+    parts = [replaced(part, rest, value) if i == key else part for i, part in enumerate(tree)]
+    return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+
+
+# ---- what is spoilt -------------------------------------------------------------------
+
+@st.composite
+def spoilt(draw, call):
+    """The call with one of its arguments, or an entry of one, made into something else."""
+    places = [path for path, leaf in leaves(call) if not callable(leaf)]
+    inner = [path[:n] for path in places for n in range(1, len(path))]
+    if not places:
+        return call
+    path = draw(st.sampled_from([*places, *inner]))
+    value = call
+    for key in path:
+        value = value[key]
+    if isinstance(value, dict) and value and draw(st.booleans()):
+        gone = draw(st.sampled_from(sorted(value, key=str)))
+        return replaced(call, path, {key: part for key, part in value.items() if key != gone})
+    other = draw(_instead(value))
+    return replaced(call, path, draw(other) if isinstance(other, st.SearchStrategy) else other)
+
+
+def _instead(value):
+    """A strategy of what may stand where `value` does."""
+    if isinstance(value, (np.ndarray, np.generic)) and np.asarray(value).dtype.kind in "fiub":
+        array = np.asarray(value)
+        return st.sampled_from([*_reshaped(array), *_with_special(array), *[ANY_ARRAY] * 4, *NO_NUMBERS])
+    if isinstance(value, (bool, str)) or value is None:
+        return st.sampled_from(["nonsense", "", None, 3, np.zeros(2)])
+    if isinstance(value, int):
+        return st.sampled_from([0, -1, 7, -2**70, 1.5, np.nan, None, "3", *([HUGE] if LARGE else [])])
+    if isinstance(value, float):
+        return st.sampled_from([*SPECIAL, 1e300, None, "3", 1j])
+    return st.sampled_from([*NO_NUMBERS, np.zeros(2), []])
+
+
+@np.errstate(all="ignore")
+def _reshaped(a):
+    """The array in other shapes and dtypes."""
+    found = [a[None], a[..., None], np.array(1.0), a.astype(np.float32), a.astype(complex) + 1j, a.astype(str),
+             np.full(a.shape, None)]
+    if a.ndim:
+        found += [a[:0], a[:-1], a[..., :-1], np.concatenate([a, a[..., -1:]], axis=-1), a.astype(bool)]
+    return [*found, np.swapaxes(a, 0, -1)] if a.ndim > 1 else found
+
+
+def _with_special(a):
+    """The array with a NaN, an infinity, a huge, tiny or negative number, or a zero in the first place or the last."""
+    for number in SPECIAL if a.size else ():
+        for place in (0, -1):
+            b = a.astype(float)
+            b.flat[place] = number
+            yield b
+
+
+def alike(call):
+    """Calls with the same numbers: in Fortran's order, every other number of a wider array, read-only."""
+    for path, leaf in leaves(call):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fi" and leaf.ndim:
+            wide = np.repeat(leaf, 2, axis=-1)
+            locked = leaf.copy()
+            locked.flags.writeable = False
+            for same in (np.asfortranarray(leaf), wide[..., ::2], locked):
+                yield replaced(call, path, same)
+
+
+# ---- the verdict ----------------------------------------------------------------------
+
+class _TooLong(BaseException):
+    pass
+
+
+def _stop(*_):
+    raise _TooLong
+
+
+@contextlib.contextmanager
+def _limits():
+    """A call ends after SECONDS, and gets no more than MEMORY."""
+    before = signal.signal(signal.SIGALRM, _stop)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as file:
+        resource.setrlimit(resource.RLIMIT_AS, (int(file.read().split()[0]) * resource.getpagesize() + MEMORY, hard))
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def judged(function, call, valid):
+    """What is wrong with how a function takes a call, or None. `valid` is the call before it was spoilt."""
+    given = {key: value if callable(value) else copy.deepcopy(value) for key, value in call.items()}
+    try:
+        with _limits():
+            function(**given)
+    except (ValueError, TypeError) as refusal:
+        wrong = _unhelpful(str(refusal), call, valid)
+    except _TooLong:
+        return None if any(leaf is HUGE for _, leaf in leaves(call)) else f"takes more than {SECONDS} s"
+    except Exception as other:
+        return f"{type(other).__name__}: {other}"
+    else:
+        wrong = next((f"{path[-1]} is {what}, and it answers" for path, leaf in leaves(call)
+                      for what in [_no_number(leaf)] if what), None)
+    if not _same(given, call):
+        return "changes its arguments"
+    return wrong
+
+
+def _unhelpful(message, call, valid):
+    """Whether a refusal names no argument, or is no single sentence."""
+    names = {str(key) for tree in (call, valid) for path, _ in leaves(tree) for key in path} | set(call)
+    if "\n" in message or not message:
+        return f"does not say in one line what is wrong: {message!r}"
+    if not any(re.search(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])", message) for name in names):
+        return f"names no argument: {message}"
+    return None
+
+
+def _no_number(leaf):
+    array = np.asarray(leaf)
+    if isinstance(leaf, np.ndarray) and array.dtype.kind in "cUO":
+        return f"of dtype {array.dtype}"
+    return "NaN" if array.dtype.kind == "f" and np.isnan(array).any() else None
+
+
+def _same(a, b):
+    there, here = dict(leaves(a)), dict(leaves(b))
+    return there.keys() == here.keys() and all(
+        not isinstance(value, np.ndarray) or value.dtype == object or value.tobytes() == here[path].tobytes()
+        for path, value in there.items())
+
+
+def distance(a, b):
+    """The largest difference between two results, relative to the largest number; inf where they do not fit."""
+    worst = 0.0
+    there, here = dict(leaves(a)), dict(leaves(b))
+    if there.keys() != here.keys():
+        return np.inf
+    for path, value in there.items():
+        if isinstance(value, (np.ndarray, float, int)):
+            x, y = np.asarray(value), np.asarray(here[path])
+            if x.shape != y.shape:
+                return np.inf
+            if x.dtype.kind in "fiub" and x.size:
+                with np.errstate(all="ignore"):
+                    off = np.where(x == y, 0.0, np.abs(x.astype(float) - y) / max(1.0, np.max(np.abs(x))))
+                    worst = max(worst, float(np.max(off)) if not np.all(np.isnan(x) & np.isnan(y)) else 0.0)
+    return worst
