@@ -44,8 +44,31 @@ from refdgm.learning import (
     sbn_learning,
     vae_learning,
 )
-from refdgm.models import boltzmann, critic, dbm, gaussian_rbm, linear_gaussian, random_field, rbm, sbn, targets, vae
-from refdgm.samplers import importance
+from refdgm.models import (
+    boltzmann,
+    critic,
+    dbm,
+    gaussian_rbm,
+    ising,
+    linear_gaussian,
+    random_field,
+    rbm,
+    sbn,
+    targets,
+    vae,
+)
+from refdgm.samplers import (
+    ais,
+    boltzmann_gibbs,
+    dbm_gibbs,
+    finite_metropolis,
+    gaussian_rbm_gibbs,
+    importance,
+    ising_gibbs,
+    rbm_gibbs,
+    sbn_gibbs,
+    sbn_mis,
+)
 from refdgm.streams import normals, stream, uniforms, words
 from refdgm.trees import leaves
 from refdgm.undirected import neural_field
@@ -288,6 +311,21 @@ FUNCTIONS = {           # name: the function, its arguments
     "RBM: contrast": (rbm_learning.contrast, RBM, BITS, BITS[::2]),
     "importance: estimate": (importance.estimate, X, RNG.normal(size=(C, 2, 3))),
     "importance: picked": (importance.picked, X, RNG.random((C, 4))),
+    "transitions: Boltzmann machine": (boltzmann_gibbs.transition_matrix, boltzmann.random_theta(RNG, 4)),
+    "transitions: random scan": (lambda theta: boltzmann_gibbs.transition_matrix(theta, "random"),
+                                 boltzmann.random_theta(RNG, 4)),
+    "transitions: Ising": (lambda theta: ising_gibbs.transition_matrix(theta, (2, 2)), *CHAINS["ising_gibbs"][0]),
+    "transitions: RBM": (rbm_gibbs.transition_matrix, RBM),
+    "transitions: DBM": (dbm_gibbs.transition_matrix, dbm.random_theta(RNG, 3, 2, 2)),
+    "transitions: Gaussian RBM": (gaussian_rbm_gibbs.hidden_transition_matrix, gaussian_rbm.random_theta(RNG, 2, 2)),
+    "transitions: sigmoid belief net": (sbn_gibbs.transition_matrix, THETA, SMALL[0]),
+    "transitions: codes": (sbn_mis.transition_matrix, THETA, PHI, SMALL[:2]),
+    "transitions: Metropolis": (finite_metropolis.transition_matrix, LOG_P, PROPOSAL),
+    "AIS: mean weight": (ais.mean_weight, rbm.random_theta(RNG, 3, 2), np.linspace(0, 1, 4)),
+    "log Z of a DBM": (dbm.log_partition, dbm.random_theta(RNG, 3, 2, 2)),
+    "log Z of a Gaussian RBM": (gaussian_rbm.log_partition, gaussian_rbm.random_theta(RNG, 2, 2)),
+    "log Z of a random field": (random_field.log_partition, FIELD),
+    "log Z of an Ising model": (lambda theta: ising.log_partition(theta, 2, 4), *CHAINS["ising_gibbs"][0]),
     **{f"update: {rule.name}": (lambda theta, F, rule=rule: rule.step(theta, rule.init(theta), F, 0.1, 1), RBM, RBM)
        for rule in (updates.sgd(), updates.momentum(), updates.adam(), updates.adamax())},
     "stream": (lambda chain: [draw(stream(3, 2)._replace(chain=chain), 5) for draw in (words, uniforms, normals)],

@@ -3,6 +3,8 @@
 A step takes the states of many independent chains and a seed, and returns their next states.
 """
 
+from functools import reduce
+
 from refdgm.backend import xp as np
 from refdgm.contract import Argument, Case, Contract, Other
 from refdgm.draws import draws, keeps, moves
@@ -93,14 +95,14 @@ def at_once(log_weights):
 
 def other_order(log_weights):
     sites = range(gibbs.bits(log_weights))
-    return np.linalg.multi_dot([np.eye(len(log_weights)), *(gibbs.site_matrix(log_weights, i) for i in sites[::-1])])
+    return reduce(np.matmul, [np.eye(len(log_weights)), *(gibbs.site_matrix(log_weights, i) for i in sites[::-1])])
 
 
 def by_marginals(log_weights):
     """Each bit drawn from its marginal, whatever the others are."""
     p, states = np.exp(log_weights) / np.sum(np.exp(log_weights)), np.arange(len(log_weights))
     updates = [bit_update(np.full(len(p), p[states >> i & 1 == 1].sum()), i) for i in range(gibbs.bits(p))]
-    return np.linalg.multi_dot([np.eye(len(p)), *updates])
+    return reduce(np.matmul, [np.eye(len(p)), *updates])
 
 
 def machine_cases(seed):

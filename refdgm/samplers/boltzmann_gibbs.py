@@ -21,6 +21,7 @@ The share of 2,000 chains with both units on after 20 sweeps (exactly it is 0.40
 >>> float(state.x.prod(axis=1).mean())
 0.3965
 """
+from functools import reduce
 from typing import NamedTuple
 
 from refdgm import chains
@@ -115,7 +116,7 @@ def transition_matrix(theta, scan="sequential"):
     valid.enumerable(4**n, f"the transition matrix of a Boltzmann machine with {n} units")
     on = sigmoid(boltzmann.logits(theta, all_binary(n)))
     updates = [bit_update(on[:, i], i) for i in range(n)]
-    return np.linalg.multi_dot([np.eye(2**n), *updates]) if _known(scan) == "sequential" else sum(updates) / n
+    return reduce(np.matmul, [np.eye(2**n), *updates]) if _known(scan) == "sequential" else sum(updates) / n
 
 
 def _known(scan):

@@ -22,6 +22,7 @@ Below the critical temperature, beta > 0.4407, a lattice that begins with all sp
 >>> round(float(state.spins.mean()), 2)
 0.93
 """
+from functools import reduce
 from typing import NamedTuple
 
 from refdgm import chains
@@ -118,7 +119,7 @@ def transition_matrix(theta, shape):
     valid.enumerable(4**(R * C), f"the transition matrix of {R} x {C} spins")
     on = sigmoid(ising.logit(theta, ising.neighbours(ising.all_spins(R, C)))).reshape(-1, R * C)
     sites = sorted(range(R * C), key=lambda i: (i // C + i % C) % 2)
-    return np.linalg.multi_dot([bit_update(on[:, i], i) for i in sites])
+    return reduce(np.matmul, [bit_update(on[:, i], i) for i in sites])
 
 
 def _validate(theta, shape, spins=None):

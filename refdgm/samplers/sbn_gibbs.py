@@ -22,6 +22,7 @@ Two causes that each explain x = 1 alone: once one is on the other is not needed
 >>> round(float(np.sort(np.abs(np.linalg.eigvals(transition_matrix(theta, np.ones(1)))))[-2]), 2)
 0.81
 """
+from functools import reduce
 from typing import NamedTuple
 
 from refdgm import chains
@@ -115,7 +116,7 @@ def transition_matrix(theta, x):
     h = all_binary(len(a))
     off = [dot_in_order(h, W.T, b) - h[:, j:j + 1] * W[:, j] for j in range(len(a))]
     on = [sigmoid(logit(a[j], W[:, j], np.asarray(x, np.float64), off[j])) for j in range(len(a))]
-    return np.linalg.multi_dot([np.eye(len(h)), *(bit_update(p, j) for j, p in enumerate(on))])
+    return reduce(np.matmul, [np.eye(len(h)), *(bit_update(p, j) for j, p in enumerate(on))])
 
 
 def _parameters(theta, real):
