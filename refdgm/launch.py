@@ -21,7 +21,7 @@ TILE_ROWS, TILE_COLUMNS = 128, 64           # chains and units of a block of thr
 THREADS = {np.float64: 256, np.float32: 128}
 SIDE, HEIGHT = 32, 8                        # chains of a block of SIDE x HEIGHT threads in softplus.cuh
 CHAINS = 128                                # threads of a block where each has a chain
-WIDEST = 1024                               # coordinates of a chain that its thread follows
+WIDEST = 1024                               # coordinates of a chain, units of a layer, ..., that a thread has room for
 
 
 def source(*families):
@@ -78,42 +78,45 @@ def launch_chains(family, name, real, chains, *arguments, draw=(), **macros):
 
 
 def launch_on_target(name, target, by_chain, *arguments, draw):
-    """Run a kernel of on_target.cu, compiled for the target, with a thread for each chain of the arrays `by_chain`.
-
-    Raises ValueError where there are more coordinates than a thread has room for.
-    """
-    n = by_chain[0].shape[1]
-    valid.require(n <= WIDEST, f"a compiled chain on a GPU has at most {WIDEST} coordinates, but x has {n}: "
-                               "make its steps with `step`.")
-    kind, parameters = FORM[type(target)](target)
-    whole = np.concatenate([a.ravel() for a in parameters])
-    launch_chains("on_target", name, whole.dtype, len(by_chain[0]), *by_chain, whole, *arguments, draw=draw,
+    """Run a kernel of on_target.cu, compiled for the target, with a thread for each chain of the arrays `by_chain`."""
+    kind, parameters = in_cuda(target)
+    launch_chains("on_target", name, parameters.dtype, len(by_chain[0]), *by_chain, parameters, *arguments, draw=draw,
                   TARGET=kind)
 
 
-# ---- targets: a type of C++, and the parameters in the order of targets.cuh -----------
+# ---- targets as targets.cuh takes them ------------------------------------------------
+
+def in_cuda(target):
+    """A target's type in C++, and its parameters in one array.
+
+    Raises ValueError where a thread would need more room than it has.
+    """
+    sizes, parameters = FORM[type(target)](target)
+    valid.require(max(sizes) <= WIDEST, f"a chain on a GPU is compiled for at most {WIDEST} coordinates, components or "
+                                        f"hidden units, but the target has {max(sizes)}: make its steps with `step`.")
+    return (f"{type(target).__name__}<{','.join(map(str, sizes))}>",
+            np.concatenate([a.ravel() for a in parameters]))
+
 
 def _gaussian(target):
-    return f"Gaussian<{len(target.m)}>", target
+    return target.m.shape, target
 
 
 def _gaussian_mixture(target):
-    K, n = target.mean.shape
-    return f"GaussianMixture<{n},{K}>", target
+    return target.mean.shape[::-1], target
 
 
 def _mlp_energy(target):
-    (n, H1), H2 = target.w1.shape, len(target.b2)
     weights = (target.w1, target.w2, target.w2_transposed, target.w1_transposed)
-    return f"MLPEnergy<{n},{H1},{H2}>", (*(np.pad(w, ((0, 0), (0, -w.shape[1] % 4))) for w in weights),
-                                         target.b1, target.b2, target.w3, target.tau)
+    filled = [np.pad(w, ((0, 0), (0, -w.shape[1] % 4))) for w in weights]
+    return (*target.w1.shape, len(target.b2)), (*filled, target.b1, target.b2, target.w3, target.tau)
 
 
 def _logistic_regression(target):
     (N, n), size = target.data.shape, int(target.size[0])
     numbers = backend.module_of(target.data).array([N, size, N / size], target.data.dtype)
-    return f"LogisticRegression<{n}>", (numbers, target.tau, target.data)
+    return (n,), (numbers, target.tau, target.data)
 
 
 FORM = {Gaussian: _gaussian, GaussianMixture: _gaussian_mixture, MLPEnergy: _mlp_energy,
-        LogisticRegression: _logistic_regression}
+        LogisticRegression: _logistic_regression}       # {class: target -> its sizes, its parameters}

@@ -111,12 +111,11 @@ def test_log_p_and_score(target, real):
     (n, target), s = TARGETS[target], streams.stream(2**40 + 7, 999)._replace(step=3)
     target = targets.cast(target, real)
     x = (2 * np.random.default_rng(4).normal(size=(999, n))).astype(real)
-    kind, parameters = launch.FORM[type(target)](target)
+    kind, parameters = launch.in_cuda(target)
     with cuda_on_cpu.installed() as cupy:
-        parameters = cupy.asarray(np.concatenate([a.ravel() for a in parameters]))
         log_p, score = cupy.empty(999, real), cupy.empty((999, n), real)
         kernel(LOG_P_AND_SCORE, "at", real, TARGET=kind)((8,), (128,), (
-            parameters, cupy.asarray(x), cupy.asarray(s.chain), log_p, score, np.int32(999), *streams.keys(s.seed)))
+            *map(cupy.asarray, (parameters, x, s.chain)), log_p, score, np.int32(999), *streams.keys(s.seed)))
     batch = [targets.drawn_batch(target, s, 1)] if hasattr(target, "minibatch") else []
     assert same((log_p.get(), score.get()), targets.log_p_and_score(target, x, *batch))
 
@@ -247,10 +246,11 @@ def test_the_first_weight_that_is_not_finite_is_named(case):
     assert str(found.value) == str(expected.value)
 
 
-def test_too_many_coordinates_for_a_thread():
-    target, x = targets.gaussian(np.zeros(1025), np.eye(1025)), np.zeros((1, 1025))
-    state = ula.init(target, x)
-    with cuda_on_cpu.installed(), pytest.raises(ValueError, match="at most 1024 coordinates, but x has 1025"):
+@pytest.mark.parametrize("n, target", [(1025, targets.gaussian(np.zeros(1025), np.eye(1025))), (1, mixture(1, 1025)),
+                                       (1, network(1, 1, 1025))], ids=["coordinates", "components", "units"])
+def test_too_much_for_a_thread(n, target):
+    state = ula.init(target, np.zeros((1, n)))
+    with cuda_on_cpu.installed(), pytest.raises(ValueError, match="at most 1024 coordinates, .*has 1025"):
         ula.run(*backend.to_device((target, state)), 0.1, steps=1)
 
 
