@@ -22,8 +22,8 @@ def seconds_of(tasks, seeds, **options):
 def main():
     """Measure, and print a line for each way."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("targets", nargs="*", default=["yu2020"], help="what is verified (default yu2020)")
-    parser.add_argument("--instances", type=int, default=250, help="seeds (default 250)")
+    parser.add_argument("targets", nargs="*", default=["bachman2015"], help="what is verified (default bachman2015)")
+    parser.add_argument("--instances", type=int, default=100, help="seeds (default 100)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
     arguments = parser.parse_args()
     tasks, seeds = verification.resolve(arguments.targets), range(arguments.instances)
@@ -33,7 +33,7 @@ def main():
         try:
             import joblib
             from distributed import Client, LocalCluster
-            local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+            local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
             stack.enter_context(Client(stack.enter_context(LocalCluster(**local))))
             stack.enter_context(joblib.parallel_config("dask"))
             ways["Dask, two workers"] = {"jobs": -1, "executor": "joblib"}

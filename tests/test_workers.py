@@ -96,7 +96,7 @@ def dask():
 
     @contextmanager
     def cluster(n):
-        local = {"n_workers": n, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        local = {"n_workers": n, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
         with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client, \
                 joblib.parallel_config("dask"):
             yield client
