@@ -4,6 +4,7 @@ elementary.cuh, stream.cuh    the formulas of elementary.py and streams.py in CU
 layer.cuh                     a layer of units given the layer beside it: a matrix product and its epilogue
 softplus.cuh                  sums over units in order, of terms computed side by side
 targets.cuh                   log p and score of the ready targets, for one chain
+on_target.cu                  chains that follow a target, compiled for its kind and sizes
 FAMILY.cu, FAMILY.py          kernels, and the functions that launch them
 
 To add a kernel, write FAMILY.cu (extern "C" __global__ functions over `real`; the shared sources come before it) and in
