@@ -18,7 +18,7 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from refdgm import crosscheck
+from refdgm import crosscheck, drawing
 
 FOLDER = Path(__file__).parent / "peers"
 EXACT = ("float64", "float32", "bfloat16")
@@ -161,11 +161,16 @@ def main(words=None):
             report[name]["rows"] = hold(name, arguments.dtype, arguments.seconds)
             print("\n".join(map(text, report[name]["rows"])), flush=True)
         if arguments.json:
-            arguments.json.write_text(json.dumps(report, indent=1, default=float) + "\n")
+            drawing.replace(arguments.json, json.dumps(report, indent=1, default=float).encode() + b"\n")
         if arguments.markdown:
-            arguments.markdown.write_text(markdown({name: report[name] for name in PEERS if name in report}))
+            known = {name: report[name] for name in PEERS if name in report}
+            drawing.replace(arguments.markdown, markdown(known).encode())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ValueError as error:             # a file that cannot be written; what was written before is whole
+        print(f"crosscheck_peers.py: {error}", file=sys.stderr)
+        sys.exit(2)
