@@ -18,6 +18,7 @@ True
 """
 from typing import Any, NamedTuple
 
+from refdgm import backend
 from refdgm import validation as valid
 from refdgm.backend import xp as np
 from refdgm.models.targets import has_form, log_p_and_score
@@ -71,5 +72,6 @@ def normal(m, scale, real=np.float64):
 
 
 def compilable(propose, log_weight):
-    """Whether a kernel can draw these proposals and weigh them."""
-    return isinstance(log_weight, LogWeight) and log_weight.proposal is propose and has_form(log_weight.target)
+    """Whether a kernel can draw these proposals and weigh them; on a GPU the steps in NumPy's words are run by CuPy."""
+    return (isinstance(log_weight, LogWeight) and log_weight.proposal is propose and has_form(log_weight.target)
+            and not backend.on_device(propose.m))

@@ -3,7 +3,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import strict_cupy
 
+from refdgm import backend
 from refdgm.models import targets
 from refdgm.proposals import LogWeight, normal
 from refdgm.samplers import importance, rejection, resampling
@@ -89,6 +91,19 @@ def test_a_function_will_do():
     for sampler, more in ((resampling, ()), (rejection, (LOG_M,))):
         a, b = (sampler.run(q, weight, *more, sampler.init(q, 50, seed=1), 10).state for weight in (log_w, by_function))
         assert np.allclose(a.x, b.x, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("sampler, more", [(resampling, ()), (rejection, (LOG_M,))])
+def test_a_run_on_the_device_is_the_host_s(sampler, more):
+    q, log_w = problem(MIXTURE, 2)
+    start = sampler.init(q, 20, seed=1)
+    expected = sampler.run(q, log_w, *more, start, 5).state
+    with strict_cupy.installed():
+        q, target, start = backend.to_device((q, MIXTURE, start))
+        found = sampler.run(q, LogWeight(target, q), *more, start, 5).state
+        assert backend.on_device(found.x)
+        found = backend.to_host(found)
+    assert same(found, expected)
 
 
 @pytest.mark.parametrize("target", [MIXTURE, HalfPlane(0.5)])
