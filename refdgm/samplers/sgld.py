@@ -6,7 +6,8 @@ r"""Stochastic gradient Langevin dynamics (Welling and Teh 2011, Eqs. 2-5), many
 
 The noise of g_t has variance eps_t^2 V/4 in x, against eps_t that is injected: it vanishes with the step, and no step
 is rejected. An average over the chain weighs each state with its eps_t. The target is a Minibatch of
-refdgm.models.targets, or any other target, whose gradient is then exact.
+refdgm.models.targets or, to be compiled, a class with `minibatch = True` such as models.logistic_regression; of any
+other target the gradient is exact.
 
 `step` is plain NumPy and pure; `run` is the same chain, compiled bit for bit where the target has a compiled form
 (refdgm.models.targets), in float64 and float32.  x (C, n): C chains, each with minibatches of its own.
