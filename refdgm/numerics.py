@@ -30,7 +30,7 @@ def log_mean_exp(a, axis=-1):
     """log (1/K) sum_k exp(a_k) along `axis` of length K.  Raises ValueError for K = 0."""
     K = np.shape(a)[axis]
     valid.count("the number of samples K", K)
-    return log_sum_exp(a, axis=axis) - float(onp.log(K))        # a NumPy scalar would turn float32 into float64
+    return log_sum_exp(a, axis=axis) - float(np.log(K))         # a NumPy scalar would turn float32 into float64
 
 
 def log_softmax(a, axis=-1):

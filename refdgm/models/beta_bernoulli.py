@@ -29,7 +29,7 @@ def log_beta_density(theta, a, b):
 
 
 def log_beta_function(a, b):
-    """log B(a, b) = log int theta^{a-1} (1 - theta)^{b-1} dtheta.  -> ()"""
+    """log B(a, b) = log int theta^{a-1} (1 - theta)^{b-1} dtheta, on the host wherever a and b are.  -> ()"""
     return lgamma(a) + lgamma(b) - lgamma(a + b)
 
 

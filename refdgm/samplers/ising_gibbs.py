@@ -61,7 +61,7 @@ def init(theta, shape, number=1, seed=0, spins=None, first=0):
 
 def thresholds(theta):
     """round(2^32 sigmoid(2 (beta m + field))) for the five m, below 2^32.  -> (5,) uint32"""
-    logit = ising.logit({name: float(theta[name]) for name in ("beta", "field")}, np.asarray(ising.SUMS))
+    logit = ising.logit({name: np.asarray(theta[name], float) for name in ("beta", "field")}, np.asarray(ising.SUMS))
     return np.minimum(np.floor(2.0**32 / (1 + exp(-logit)) + 0.5), 2.0**32 - 1).astype(np.uint32)
 
 

@@ -48,7 +48,7 @@ def stationary_covariance(P, eps):
 
 def longest_step(P):
     """4 / lambda_max(P): from this eps on, I - eps P/2 does not contract.  (D, D) -> ()"""
-    return 4 / float(onp.max(onp.linalg.eigvalsh(P)))
+    return 4 / onp.max(onp.linalg.eigvalsh(P))
 
 
 def affine_map(a_step, m, eps):
