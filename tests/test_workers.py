@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from refdgm import cli, verification, workers
+from refdgm import cli, runs, verification, workers
 
 TASKS = verification.resolve(["ou2018.eq7", "ou2018.eq20", "ou2018.eq14", "iwae_is_rws", "bachman2015.eq14"])
 
@@ -87,6 +88,34 @@ def test_joblib_gives_the_same():
     serial = as_json(verification.run(TASKS, range(2)))
     assert as_json(verification.run(TASKS, range(2), jobs=2, executor="joblib")) == serial
     assert as_json(verification.run(TASKS, range(2), jobs=2)) == serial
+
+
+class Grid(NamedTuple):
+    seeds: int
+    steps: int
+
+
+def cell_record(cell, settings):
+    return {"number": cell.seed * settings.steps + len(cell.algorithm)}
+
+
+class Counting(ThreadPoolExecutor):
+    submitted = 0
+
+    def submit(self, *work):
+        self.submitted += 1
+        return super().submit(*work)
+
+
+@pytest.mark.parametrize("options", [{"jobs": 2}, {"executor": Counting(2)}, {"executor": "joblib"}], ids=str)
+def test_a_grid_of_seeds_and_algorithms_is_the_same_anywhere(options, tmp_path):
+    if options.get("executor") == "joblib":
+        pytest.importorskip("joblib")
+    grid = partial(runs.by_algorithm, "table", ["sgd", "jsa2"], Grid(3, 10), cell_record, seed=5)
+    assert grid() == {"sgd": [{"number": n} for n in (53, 63, 73)], "jsa2": [{"number": n} for n in (54, 64, 74)]}
+    assert grid(journal=tmp_path / "grid.jsonl", **options) == grid() == grid(journal=tmp_path / "grid.jsonl")
+    assert len((tmp_path / "grid.jsonl").read_text().splitlines()) == 7
+    assert getattr(options.get("executor"), "submitted", 6) == 6
 
 
 @pytest.fixture
