@@ -21,7 +21,11 @@ TAKES_OTHERS = UPLOADS | set("""append arange array_equal broadcast_arrays broad
     result_type select shape size tri unravel_index zeros""".split())       # to others, but ufuncs, an array
 OF_TWO = {"dot", "inner", "interp", "isin", "kron", "outer", "searchsorted", "take_along_axis", "tensordot", "vdot"}
 OPTIONS_LACKED = {"where", "initial", "correction", "subok", "like", "device"}
+COMPARISONS = {numpy.less, numpy.less_equal, numpy.greater, numpy.greater_equal, numpy.equal, numpy.not_equal}
 PLAIN = (tuple, list, int, str, bool, type, numpy.dtype, type(None))     # as cupy.shape, cupy.result_type give
+
+
+REFUSES = {"float": False}      # numbers of a result may leave by get() only, where this is set
 
 
 class ndarray:
@@ -46,6 +50,8 @@ class ndarray:
         given = inputs + options.get("out", ())
         if not all(isinstance(x, (ndarray, numpy.ndarray, numpy.generic, int, float, complex, bool)) for x in given):
             return NotImplemented
+        if ufunc in COMPARISONS:                        # as CuPy: NumPy's numbers come as arrays without axes
+            inputs = [x.item() if isinstance(x, numpy.ndarray) and not x.ndim else x for x in inputs]
         return _through(ufunc, inputs, options)
 
     def __array_function__(self, function, types, arguments, options):
@@ -82,6 +88,8 @@ class ndarray:
         return bool(self._a)
 
     def __float__(self):
+        if REFUSES["float"]:
+            raise TypeError("a number is taken to the host: float(array)")
         return float(self._a)
 
     def __int__(self):
@@ -298,6 +306,16 @@ def in_place():
             del sys.modules["cupy"]
         else:
             sys.modules["cupy"] = before
+
+
+@contextlib.contextmanager
+def no_floats():
+    """Until the block ends, float(array) is refused, which CuPy allows."""
+    REFUSES["float"] = True
+    try:
+        yield
+    finally:
+        REFUSES["float"] = False
 
 
 @contextlib.contextmanager

@@ -199,7 +199,8 @@ CLAIMS = [
            "p(theta|D) p(theta)": lambda prior, D, theta: conjugate_posterior(prior, D, theta) * np.exp(
                coin.log_prior(prior, theta)),
            "the evidence of the counts, in any order": lambda prior, D, theta: joint_by_posterior(prior, D, theta)
-           * np.exp(-np.log(len(D) + 1) - coin.log_beta_function(np.sum(D) + 1, np.sum(1 - D) + 1))}),
+           * np.exp(-np.log(len(D) + 1) - coin.log_beta_function(np.sum(D) + 1, np.sum(1 - D) + 1))},
+          host_only="its gamma function is Python's, of a number"),
     Claim("kingma2019.eqA.3", by_quadrature, equals(conjugate_posterior, at_some_biases, method="quadrature"),
           {"a flat prior": lambda prior, D, theta: by_quadrature({"a": 1.0, "b": 1.0}, D, theta),
            "not normalised": joint_by_prior,
