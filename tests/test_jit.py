@@ -34,8 +34,10 @@ print(round(u[0], 3), sum(first_uniform.stats.cache_hits.values()), sum(first_un
 def test_an_edit_of_an_inlined_source_compiles_anew(tmp_path):
     package = tmp_path / "refdgm"
     (package / "kernels").mkdir(parents=True)
-    for name in ("__init__", "validation", "elementary", "streams", "jit", "kernels/__init__"):
-        shutil.copy(Path(refdgm.__file__).parent / f"{name}.py", package / f"{name}.py")
+    source = Path(refdgm.__file__).parent
+    for path in (*source.glob("*.py"), source / "kernels/__init__.py"):
+        shutil.copy(path, package / path.relative_to(source))
+    shutil.copytree(source / "cuda", package / "cuda")
     (package / "kernels/tiny.py").write_text(KERNEL)
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {"PYTHONPATH": str(tmp_path)}
 
