@@ -98,6 +98,31 @@ def _side_by_side(trees, counts, axis):
     return None if trees[0] is None else tree_map(join, *trees)
 
 
+def fits(state, step):
+    """The plain step of the first chain gives a state of the same form: what a compiled step takes on trust.
+
+    Raises ValueError for an array that is not of one row a chain, or of another shape than the model makes.
+    """
+    number = state.stream.chain
+    valid.shape("state.stream.chain", number, (None,))
+    for name, a in zip(state._fields, state[:-1]):
+        valid.require(len(a) == len(number), f"state.{name} must have a row for each of the {len(number)} chains of "
+                                             f"state.stream, but has {len(a)}.")
+    after = step(type(state)(*(a[:1] for a in state[:-1]), state.stream._replace(chain=number[:1])))
+    for name, a, b in zip(state._fields, state[:-1], after):
+        valid.shape(f"state.{name}", a, (len(number), *np.shape(b)[1:]))
+
+
+def shaped(state, **shapes):
+    """The state has for each chain of its stream an array of these shapes: what a compiled step takes on trust.
+
+    As `fits`, for those who know the shapes. Raises ValueError for another.
+    """
+    number = len(state.stream.chain)
+    for name, shape in shapes.items():
+        valid.shape(f"state.{name}", getattr(state, name), (number, *shape))
+
+
 class _Clock:
     """Cuts an advance into calls of about CALL_SECONDS and says how far they are."""
 

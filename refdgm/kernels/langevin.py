@@ -248,6 +248,7 @@ def run(kernel, step, target, state, constants, steps, threads=None, **options):
     constants(first, n) are the kernel's arguments for n steps from the step `first`; step(state) is the twin, which
     finds and names the chain and the step where something was not finite.
     """
+    chains.fits(state, step)
     kernel, number = _compiled(kernel, target.lasting), len(state.x)
 
     def compiled(state, n):

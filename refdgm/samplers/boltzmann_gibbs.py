@@ -93,7 +93,9 @@ def run(theta, state, steps, scan="sequential", threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels import boltzmann as kernels
-    real, n = state.x.dtype, state.x.shape[1]
+    boltzmann.validate(theta)
+    real, n = state.x.dtype, len(theta["b"])
+    chains.shaped(state, x=(n,))
     J, b = _parameters(theta, real)
     if _known(scan) == "sequential":                    # sites without couplings fill up the last group
         more = -n % GROUP

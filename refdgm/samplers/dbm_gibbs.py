@@ -71,6 +71,9 @@ def run(theta, state, steps, threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels.rbm import gibbs
+    dbm.validate(theta)
+    chains.shaped(state, v=np.shape(theta["b"]), h1=np.shape(theta["c1"]),
+                  h2=np.shape(theta["c2"]))
     real, D = state.v.dtype, state.v.shape[1]
     w, c = np.concatenate([theta["W1"], theta["W2"].T]).astype(real), np.asarray(theta["c1"], real)
     b = np.concatenate([theta["b"], theta["c2"]]).astype(real)

@@ -91,6 +91,8 @@ def run(log_p, R, state, steps, threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels.metropolis import finite
+    chains.shaped(state, z=())
+    valid.require(np.all((0 <= state.z) & (state.z < len(R))), f"state.z must be from 0 to {len(R) - 1}.")
     up_to, accept = cumulative(R), acceptance(log_p, R)
 
     def compiled(state, n):

@@ -64,7 +64,9 @@ def run(theta, state, steps, threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels.gaussian_rbm import gibbs
+    gaussian_rbm.validate(theta)
     w, w_scaled, b, c, sigma = _parameters(theta, state.v.dtype)
+    chains.shaped(state, v=b.shape, h=c.shape)
     to_hidden, to_visible, lanes = jit.panels(w_scaled), jit.panels(w.T), jit.lanes(w.dtype)
 
     def compiled(state, n):

@@ -91,6 +91,8 @@ def run(theta, state, steps, threads=None, **options):
     """
     from refdgm import jit
     from refdgm.kernels.ising import checkerboard
+    _validate(theta, np.shape(state.spins)[1:])
+    chains.shaped(state, spins=(None, None))
     N, R, C = state.spins.shape
     limit, threads = thresholds(theta), threads or jit.cores()
     bands = max(b for b in range(1, -(-threads // N) + 1) if b == 1 or R % (GROUP * b) == 0 and R // b >= BAND)

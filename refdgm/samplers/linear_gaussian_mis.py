@@ -100,6 +100,7 @@ def run(theta, phi, x, state, steps, threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels.mis import linear_gaussian as kernel
+    chains.shaped(state, h=np.shape(phi["c"]), log_w=())
     number, real = len(state.h), state.h.dtype.type
     mean, L, x_white, W, constant = _problem(theta, phi, x, number, real)
     mean, x_white = (np.repeat(a, number // len(a), axis=0) for a in (mean, x_white))

@@ -92,6 +92,7 @@ def run(target, state, scale, steps, threads=None, **options):
     from refdgm import jit
     from refdgm.kernels.metropolis import compiled_random_walk
     from refdgm.kernels.targets import prepared
+    chains.fits(state, lambda one: step(target, one, scale))
     form = prepared(target, state.x.dtype.type)
     kernel, wide = compiled_random_walk(form.lasting), _scale(scale, state.x)
 

@@ -66,7 +66,9 @@ def run(theta, state, steps, threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels.rbm import gibbs
+    rbm.validate(theta)
     w, b, c = _parameters(theta, state.v.dtype)
+    chains.shaped(state, v=b.shape, h=c.shape)
     panels, panels_transposed, lanes = jit.panels(w), jit.panels(w.T), jit.lanes(w.dtype)
 
     def compiled(state, n):

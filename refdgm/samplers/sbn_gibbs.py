@@ -96,6 +96,8 @@ def run(theta, state, steps, threads=None, **options):
     """`steps` steps of every chain, compiled.  -> refdgm.chains.Run; options as in refdgm.chains.drive"""
     from refdgm import jit
     from refdgm.kernels.sbn import sweeps
+    sbn.validate(theta)
+    chains.shaped(state, h=np.shape(theta["a"]), x=np.shape(theta["b"]))
     a, W, b = _parameters(theta, state.h.dtype)
     W_transposed, lanes = np.ascontiguousarray(W.T), jit.lanes(W.dtype)
 
