@@ -8,6 +8,7 @@ always small. All gradients are exact, in all parameters at once; lines by the c
 matrices, lines by trajectories enumerate every one of them.
 """
 import numpy as np
+from autograd.misc import flatten
 
 from refdgm.derivation import derivation, equals, mistake, start
 from refdgm.models import rbm
@@ -22,7 +23,7 @@ from refdgm.undirected import trajectory as traj
 def gradient(theta, data, k):
     """The gradient of the trajectory divergence is minus the CD-k update, plus a policy gradient that CD ignores."""
     t = traj.terms(theta, data, traj.GIBBS, k)
-    vector = matrices.vector
+    def vector(tree): return flatten(tree)[0]
     size = np.max(t.q @ np.abs(t.s))        # the mean size of a score: gradients are sums of such terms
 
     yield start(r"\nabla_w \mathrm{KL}(q\|p)", traj.gradient_by_tables(theta, data, traj.GIBBS, k),
