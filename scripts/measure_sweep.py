@@ -45,11 +45,12 @@ def main():
             for way, options in ways.items():
                 seconds, result = seconds_of(tasks, seeds, **options)
                 times[way].append(seconds)
+                print(f"{way:20s} {seconds:7.1f} s", flush=True)
                 results.add(result)
     one = statistics.median(times["one process"])
     for way, measured in times.items():
         median = statistics.median(measured)
-        print(f"{way:20s} {median:7.1f} s   {one / median:.2f} times as fast")
+        print(f"{way:20s} {median:7.1f} s, the median; {one / median:.2f} times as fast")
     print("the results are the same." if len(results) == 1 else "THE RESULTS DIFFER.")
 
 
