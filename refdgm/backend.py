@@ -6,8 +6,8 @@
 
 Formula modules write `np` for autograd's NumPy, which differentiates, and take everything else from `xp`, the array
 library in use: what they create (zeros, arange, the table of all states) then lies where their arguments do. NumPy's
-own functions pass a CuPy array on to CuPy. Nothing is copied to the host unless `to_host` is called: CuPy refuses to
-mix its arrays with NumPy's, and the tests do the same on any machine with a stand-in that is as strict.
+own functions pass a CuPy array on to CuPy. Nothing but sizes and choices goes to the host unless `to_host` is called:
+CuPy refuses to mix its arrays with NumPy's, and so does a stand-in that is as strict, in the tests on any machine.
 """
 import importlib
 from functools import partial
