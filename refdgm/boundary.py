@@ -58,7 +58,9 @@ def _enter(function, signature, arguments, named):
             _is_real(name, value)
         with np.errstate(all="ignore"):
             result = function(*arguments, **named)
-    except ASTRAY as error:
+    except Exception as error:
+        if not isinstance(error, ASTRAY) and type(error).__module__.partition(".")[0] != "numba":
+            raise
         ours = _is_ours(error)
         if _is_the_callers(error) or ours and _names_one_of(signature.parameters, error):
             raise

@@ -3,7 +3,6 @@
     functions()     what is public in the formula modules, found by inspection: a new function is in by itself
     recorded()      a valid call of each that a claim or a contract makes, caught while they run
     spoilt(call)    a Hypothesis strategy: the call with one array, number, entry or name replaced
-    alike(call)     the same call with the same numbers laid out otherwise in memory
     judged(...)     None, or in one sentence what is wrong with how the function took it
 
 A function may answer, or refuse by a ValueError or TypeError that names an argument in one sentence. Anything else is a
@@ -12,6 +11,7 @@ no end in sight.
 """
 import contextlib
 import copy
+import doctest
 import functools
 import importlib
 import inspect
@@ -32,9 +32,10 @@ from refdgm.loading import ROOMS
 
 LARGE = "REFDGM_CAMPAIGN" in os.environ     # the long campaign
 HUGE = 2**40                    # asked for in the long one only: so many steps take as long as they take
-SECONDS = 5                     # of one call
+SECONDS = 20                    # of one call
 VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-MEMORY = 4 * 2**30              # that a call may take on top of what is there
+DOCTESTS = ("samplers", "learning", "fitting", "datasets", "enumeration", "diagnostics", "updates", "trees")
+MEMORY = 2**30                  # that a call may take on top of what is there
 SPECIAL = (np.nan, np.inf, -np.inf, 1e308, -1e308, 1e-300, -1.0, 0.0)
 NO_NUMBERS = (None, "text", "", {}, 1j)
 ANY_ARRAY = st.sampled_from([np.float64, np.float32, np.int64, np.bool_, np.complex64, "U2"]).flatmap(
@@ -77,7 +78,17 @@ def recorded():
                     enter(function, inspect.signature(function), (), arguments)
                 else:
                     function(**arguments)
+    calls.update(_compiled(public, calls))
     return {name: call for name, call in calls.items() if judged(public[name], call, call) is None}
+
+
+def _compiled(public, calls):
+    """Two steps of every compiled sampler, from where its doctest made a step of the plain one."""
+    for name, function in public.items():
+        call = calls.get(name.rpartition(".")[0] + ".step")
+        if name.endswith(".run") and call and "state" in call:
+            given = {**call, "steps": 2, "threads": 1}
+            yield name, {key: given[key] for key in inspect.signature(function).parameters if key in given}
 
 
 @contextlib.contextmanager
@@ -109,6 +120,9 @@ def _runs():
                     yield function, case
         for function in (claim.claimed, *claim.mistakes.values()):
             yield function, case
+    for name in sorted({function.__module__ for function in functions().values()}):
+        if name.split(".")[1] in DOCTESTS:
+            yield doctest.testmod, {"m": importlib.import_module(name)}
     for contract in crosscheck.contracts().values():
         cases = inspect.getclosurevars(contract.judge).nonlocals.get("cases")
         for case in list(cases(0))[:1] if cases else ():
@@ -189,17 +203,6 @@ def _with_special(a):
             yield b
 
 
-def alike(call):
-    """Calls with the same numbers: in Fortran's order, every other number of a wider array, read-only."""
-    for path, leaf in leaves(call):
-        if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fi" and leaf.ndim:
-            wide = np.repeat(leaf, 2, axis=-1)
-            locked = leaf.copy()
-            locked.flags.writeable = False
-            for same in (np.asfortranarray(leaf), wide[..., ::2], locked):
-                yield replaced(call, path, same)
-
-
 # ---- the verdict ----------------------------------------------------------------------
 
 class _TooLong(BaseException):
@@ -268,21 +271,3 @@ def _same(a, b):
     return there.keys() == here.keys() and all(
         not isinstance(value, np.ndarray) or value.dtype == object or value.tobytes() == here[path].tobytes()
         for path, value in there.items())
-
-
-def distance(a, b):
-    """The largest difference between two results, relative to the largest number; inf where they do not fit."""
-    worst = 0.0
-    there, here = dict(leaves(a)), dict(leaves(b))
-    if there.keys() != here.keys():
-        return np.inf
-    for path, value in there.items():
-        if isinstance(value, (np.ndarray, float, int)):
-            x, y = np.asarray(value), np.asarray(here[path])
-            if x.shape != y.shape:
-                return np.inf
-            if x.dtype.kind in "fiub" and x.size:
-                with np.errstate(all="ignore"):
-                    off = np.where(x == y, 0.0, np.abs(x.astype(float) - y) / max(1.0, np.max(np.abs(x))))
-                    worst = max(worst, float(np.max(off)) if not np.all(np.isnan(x) & np.isnan(y)) else 0.0)
-    return worst
