@@ -127,12 +127,13 @@ def random_game(seed, S=7, d=2, e=3):
 def stable_game(seed, S=7, d=1, e=2):
     """The same, where K_EE and K_HH are well inside of the positive definite matrices."""
     rng = onp.random.default_rng([seed, 52])
-    while True:
+    for _ in range(10_000):
         case = random_game(int(rng.integers(2**31)), S, d, e)
         game = case["game"]
         K = blocks(game["p"], onp.tanh(case["theta"] + game["s"]), onp.tanh(case["omega"] + game["t"]))
         if min(onp.linalg.eigvalsh(K.EE)[0], onp.linalg.eigvalsh(K.HH)[0]) > 0.15:
             return case
+    raise ValueError(f"no game of {S} states was found stable with d = {d} and e = {e}: take fewer dimensions.")
 
 
 def random_gradients(seed, off, n=6, S=7, d=2, e=3):
