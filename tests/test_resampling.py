@@ -182,3 +182,14 @@ def test_errors():
                        (lambda: normal([0.0], 1.0, np.float16), "real must be")):
         with pytest.raises(ValueError, match=said):
             call()
+
+
+def test_a_compiled_run_takes_no_lengths_on_trust():
+    q, short, wide = normal([0.0, 0.0], 1.0), normal([0.0], 1.0), targets.gaussian(np.zeros(3), np.eye(3))
+    plane = targets.gaussian(np.zeros(2), np.eye(2))
+    for propose, target in ((short, plane), (q, wide)):
+        weight = LogWeight(target, propose)
+        with pytest.raises(ValueError, match=r"state.x must have shape \(5, 1\)|could not be broadcast"):
+            resampling.run(propose, weight, resampling.init(q, 5), 3)
+        with pytest.raises(ValueError, match=r"state.x must have shape \(5, 1\)|could not be broadcast"):
+            rejection.run(propose, weight, 1.0, rejection.init(q, 5), 3)

@@ -88,6 +88,8 @@ def run(propose, log_ratio, log_M, state, steps, threads=None, **options):
     from refdgm import jit
     from refdgm.kernels import weighting
     from refdgm.kernels.targets import prepared
+    chains.shaped(state, x=propose.m.shape)
+    chains.fits(state, lambda one: step(propose, log_ratio, log_M, one))
     form = prepared(log_ratio.target, state.x.dtype.type)
     kernel = weighting.compiled(weighting.reject, form.lasting)
 

@@ -86,6 +86,8 @@ def run(propose, log_weight, state, steps, threads=None, **options):
     from refdgm import jit
     from refdgm.kernels import weighting
     from refdgm.kernels.targets import prepared
+    chains.shaped(state, x=propose.m.shape)
+    chains.fits(state, lambda one: step(propose, log_weight, one))
     form = prepared(log_weight.target, state.x.dtype.type)
     kernel = weighting.compiled(weighting.resample, form.lasting)
 
