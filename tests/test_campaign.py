@@ -12,7 +12,7 @@ from refdgm import numerics
 from refdgm.models import rbm
 from refdgm.samplers import block_gibbs
 
-EXAMPLES = int(os.environ.get("REFDGM_CAMPAIGN", 2))        # of every function
+EXAMPLES = int(os.environ.get("REFDGM_CAMPAIGN", 1))        # of every function
 MODULES = sorted({name.rsplit(".", 1)[0] for name in campaign.functions()})
 
 

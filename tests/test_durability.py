@@ -227,7 +227,7 @@ def killed_until_done(name, script, readable):
     chance, patience, kills = random.Random(0), 0.05, 0
     while not killed(chance.uniform(0, patience), "-c", script, name):
         kills += 1
-        patience *= 1.15                    # so that it ends on a busy machine, too
+        patience *= 1.4                     # so that it ends on a busy machine, too
         readable(name)
     assert kills >= 5
     return Path(name).read_bytes()
@@ -263,7 +263,7 @@ def test_verify_outlives_kills(jobs):
     words = ["-c", VERIFY, "verify", "ou2018.eq14", "fisher_equality", "bachman2015.eq14", "--instances", "300"]
     assert killed(600, *words, "--json", "whole.json")
     chance = random.Random(1)
-    for _ in range(4):
+    for _ in range(2):
         killed(chance.uniform(0.5, 3.0), *words, "--resume", "r.jsonl", "--jobs", jobs)
     assert killed(600, *words, "--resume", "r.jsonl", "--jobs", jobs, "--json", "r.json")
     assert results("r.json") == results("whole.json")

@@ -89,7 +89,7 @@ def test_a_mistake_leads_elsewhere(change):
         try:
             off = np.max(np.abs(learned("jensen-shannon", change=change) - best(F_DIVERGENCES["jensen-shannon"])))
         except ValueError as diverged:
-            assert "not finite" in str(diverged)
+            assert "not finite" in str(diverged) or "is nan" in str(diverged)
             return
     assert off > 3 * CLOSE
 
