@@ -17,7 +17,9 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["refdgm", "refdgm.*"]), "refdgm.derivations"],
     package_dir={"refdgm": "refdgm", "refdgm.derivations": "derivations"},
-    package_data={"refdgm": ["documents/*.toml", "documents/*.json", "datasets/*.npz", "pages/*.css", "cuda/*.cu", "cuda/*.cuh"], "refdgm.derivations": ["*.toml"]},
+    package_data={"refdgm": ["documents/*.toml", "documents/*.json", "datasets/*.npz", "pages/*.css", "cuda/*.cu",
+                             "cuda/*.cuh"],
+                  "refdgm.derivations": ["*.toml"]},
     install_requires=["numpy>=1.26", "autograd>=1.7", "scipy>=1.11", "numba>=0.60", "matplotlib>=3.8"],
     extras_require={
         "test": ["pytest>=8", "hypothesis>=6", "jsonschema>=4", "latex2mathml>=3.77", "pygments>=2.15", "joblib>=1.4",
