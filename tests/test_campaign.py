@@ -1,4 +1,5 @@
 """Bad input in every public function is answered or refused by name; REFDGM_CAMPAIGN=20 asks for so many examples."""
+import gc
 import os
 from functools import cache
 
@@ -19,6 +20,14 @@ MODULES = sorted({name.rsplit(".", 1)[0] for name in campaign.functions()})
 @cache
 def calls():
     return campaign.recorded()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """A gigabyte of arguments would slow down every collection of garbage in the tests that follow."""
+    yield
+    calls.cache_clear()
+    gc.collect()
 
 
 def of(module):
