@@ -1,4 +1,4 @@
-"""The claims of the ledger live as long as the tests: to look through them again and again for garbage takes minutes."""
+"""The claims of the ledger live as long as the tests: to look through them for garbage again and again takes long."""
 import gc
 
 gc.set_threshold(50_000, 20, 50)
