@@ -6,7 +6,7 @@ address, how the steps are cut into calls changes nothing.
 """
 import sys
 import time
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from refdgm import backend, workers
@@ -58,6 +58,11 @@ def drive(state, advance, steps, *, burn_in=0, thin=1, keep=None, average=None, 
     clock.close()
     return Run(state, tree_map(lambda *a: np.stack(a), *kept) if kept else None,
                None if total is None else tree_map(lambda a: a / samples, total), samples, interrupted)
+
+
+def repeated(step):
+    """What `drive` advances by where a chain is not compiled: step(state), n times."""
+    return lambda state, n: reduce(lambda state, _: step(state), range(n), state)
 
 
 def in_ranges(run, number, at_once, jobs=1, executor=None):

@@ -47,6 +47,13 @@ def compiled(function):
     return kernel
 
 
+@cache
+def on_demand(function, lasting):
+    """The same, for a target that is known when the chain is: kept on disk if that is `lasting`, as the targets of this
+    package are; those of others may change without our noticing."""
+    return compiled(function) if lasting else numba.njit(function, nogil=True, error_model="numpy")
+
+
 def shared(function, by_type=None, instead=None):
     """Let kernels call a plain Python function, compiled into them, or what stands for it there; `by_type`
     {dtype: function} chooses by the type of its last argument. LLVM is told to inline: it must see a whole loop to run

@@ -9,6 +9,7 @@ from refdgm import backend
 from refdgm.compiling import compiled
 from refdgm.compiling import cores as cores                 # for callers, who need one name for all of this
 from refdgm.compiling import in_threads as in_threads
+from refdgm.compiling import on_demand as on_demand
 from refdgm.streams import fires, philox, two_normals
 
 CACHE_LINE = 64             # bytes

@@ -3,7 +3,8 @@ import sys
 from importlib.machinery import PathFinder, SourceFileLoader
 
 ROOMS = ("numerics", "divergences", "diagnostics", "datasets", "updates", "gradients", "trees", "enumeration", "fused",
-         "chains", "fitting", "models", "samplers", "directed", "undirected", "adversarial", "autoencoders", "learning")
+         "chains", "continuous", "fitting", "models", "samplers", "directed", "undirected", "adversarial",
+         "autoencoders", "learning")
 
 
 class Loader(SourceFileLoader):

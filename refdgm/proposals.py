@@ -62,7 +62,7 @@ def normal(m, scale, real=np.float64):
     Raises ValueError where m or scale is something else.
     """
     m = np.asarray(m, real)
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
+    valid.real_type(real)
     valid.shape("m", m, (None,))
     valid.finite("m", m)
     scale = np.broadcast_to(np.asarray(scale, float), m.shape)

@@ -120,3 +120,8 @@ def _memory(size):
         if size < 1024 or unit == "PiB":
             return f"{size:.3g} {unit}"
         size /= 1024
+
+
+def real_type(real):
+    """`real` is one of the two types that a chain is computed in."""
+    require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")

@@ -4,7 +4,7 @@ In every kernel x (C, n), chain (C, 1) uint32; `target` is a tuple of parameters
 knows, `rows` of scratch; `watched` is None where a finite score means a finite log p; the last three arguments are the
 number of steps made before and the key.
 """
-from functools import cache, reduce
+from functools import reduce
 
 import numba
 import numpy as np
@@ -90,9 +90,11 @@ def add(x, factor, y):
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def decide(value, new_value, ratio, taken, number, count, t, words, k0, k1):
-    """taken becomes 1 where log u < ratio, else 0; log p and the count go with it. Where the ratio is not finite, log p
-    becomes nan.  (lanes,); words (4, lanes) is scratch"""
+def decide(x, score, value, new_x, new_score, new_value, ratio, taken, number, count, t, words, k0, k1):
+    """Where log u < ratio the chain moves, and is counted; where the ratio is not finite, log p becomes nan.
+
+    x, score (n, lanes), value, the log p, and the others (lanes,); taken and words (4, lanes) are scratch
+    """
     zero, one, word = value.dtype.type(0), value.dtype.type(1), words[0]
     draw_words(words, number, 0, t, ACCEPT, k0, k1)
     for lane in range(len(taken)):
@@ -102,6 +104,9 @@ def decide(value, new_value, ratio, taken, number, count, t, words, k0, k1):
         value[lane] = (new if taken[lane] > zero else old) + (ratio[lane] - ratio[lane])
     for lane in range(len(taken)):
         count[lane] += np.uint32(taken[lane])
+    for i in range(len(x)):
+        select(x[i], new_x[i], taken)
+        select(score[i], new_score[i], taken)
 
 
 @numba.njit(nogil=True, error_model="numpy")
@@ -181,10 +186,8 @@ def mala(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, r
                 for lane in range(lanes):
                     ratio[lane] = ratio[lane] - (s_i[lane] + new_s_i[lane]) * (
                         middle * (y_i[lane] - x_i[lane]) + eighth * (new_s_i[lane] - s_i[lane]))
-            decide(value, new_value, ratio, taken, numbers[0], counts[0], t, words, k0, k1)
-            for i in range(n):
-                select(here[i], there[i], taken)
-                select(s_here[i], s_there[i], taken)
+            decide(here, s_here, value, there, s_there, new_value, ratio, taken, numbers[0], counts[0], t, words,
+                   k0, k1)
         store(here, x, first)
         store(values[:1], log_p, first)
         store(s_here, score, first)
@@ -224,10 +227,8 @@ def hmc(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, ep
                 old, new = r[i], new_r[i]
                 for lane in range(lanes):
                     ratio[lane] = ratio[lane] + middle * (old[lane] - new[lane]) * (old[lane] + new[lane])
-            decide(value, new_value, ratio, taken, numbers[0], counts[0], t, words, k0, k1)
-            for i in range(n):
-                select(here[i], there[i], taken)
-                select(s_here[i], s_there[i], taken)
+            decide(here, s_here, value, there, s_there, new_value, ratio, taken, numbers[0], counts[0], t, words,
+                   k0, k1)
         store(here, x, first)
         store(values[:1], log_p, first)
         store(s_here, score, first)
@@ -236,12 +237,6 @@ def hmc(x, log_p, score, accepted, chain, target, rows, lanes, watched, half, ep
 
 # ---- running them ---------------------------------------------------------------------
 
-@cache
-def _compiled(kernel, lasting):
-    """Kept on disk for the targets of this package; those of others may change without our noticing."""
-    return jit.compiled(kernel) if lasting else numba.njit(kernel, nogil=True, error_model="numpy")
-
-
 def run(kernel, step, target, state, constants, steps, threads=None, **options):
     """`steps` steps of a kernel from `state`, on a target as kernels.targets prepares it.  -> chains.Run
 
@@ -249,7 +244,7 @@ def run(kernel, step, target, state, constants, steps, threads=None, **options):
     finds and names the chain and the step where something was not finite.
     """
     chains.fits(state, step)
-    kernel, number = _compiled(kernel, target.lasting), len(state.x)
+    kernel, number = jit.on_demand(kernel, target.lasting), len(state.x)
 
     def compiled(state, n):
         arrays, s = [a.copy() for a in state[:-1]], state.stream

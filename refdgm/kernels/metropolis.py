@@ -1,7 +1,4 @@
 """Metropolis chains, compiled: the twins of the steps in samplers/random_walk and samplers/finite_metropolis."""
-from functools import cache
-
-import numba
 import numpy as np
 
 from refdgm import jit
@@ -56,12 +53,6 @@ def random_walk(x, log_p, accepted, faults, chain, target, rows, lanes, scale, s
         store(values[:1], log_p, first)
         store(counts, accepted, first)
         store(values[3:], faults, first)
-
-
-@cache
-def compiled_random_walk(lasting):
-    """Kept on disk for the targets of this package; those of others may change without our noticing."""
-    return jit.compiled(random_walk) if lasting else numba.njit(random_walk, nogil=True, error_model="numpy")
 
 
 @jit.compiled

@@ -3,12 +3,9 @@
 `target` is a tuple of parameters whose form refdgm.kernels.targets knows, `rows` of scratch; `proposal` a
 refdgm.proposals.Normal; chain (C, 1) uint32; the last arguments are the number of steps, of those made before, the key.
 """
-from functools import cache
-
 import numba
 import numpy as np
 
-from refdgm import jit
 from refdgm.elementary import exp
 from refdgm.jit import draw_normals, draw_words, load, scratch, store
 from refdgm.models.targets import evaluate
@@ -115,9 +112,3 @@ def reject(x, accepted, attempts, faults, chain, target, rows, lanes, proposal, 
                     waiting[left] = c                           # places before this one are done with
                     left += 1
         waiting = waiting[:left]
-
-
-@cache
-def compiled(kernel, lasting):
-    """Kept on disk for the targets of this package; those of others may change without our noticing."""
-    return jit.compiled(kernel) if lasting else numba.njit(kernel, nogil=True, error_model="numpy")

@@ -25,7 +25,6 @@ However short the path, the mean weight is Z / Z_0 exactly; here over all trajec
 >>> round(float(mean_weight(theta, betas) / np.exp(log_ratio)), 6)
 1.0
 """
-from functools import reduce
 from typing import NamedTuple
 
 from refdgm import chains
@@ -100,7 +99,7 @@ def run(theta, betas, state, steps=None, base=None, threads=None, **options):
         jit.in_threads(anneal, (v, log_w, s.chain[:, None]), (panels, panels_transposed, b, c, base, betas, s.step, n,
                                                               *keys(s.seed), lanes, GROUP), threads, together=lanes)
         if not np.isfinite(log_w).all():                                       # the twin raises where it happened
-            reduce(lambda state, _: step(theta, given[0], state, given[1]), range(n), state)
+            chains.repeated(lambda state: step(theta, given[0], state, given[1]))(state, n)
         return State(v, log_w[:, 0], advance(s, n))
 
     return chains.drive(state, compiled, steps, **options)

@@ -22,38 +22,16 @@ Three long steps a trajectory, and yet the variance of 4,000 chains on N(0, 1) i
 >>> round(float(state.x.var()), 2)
 0.98
 """
-from functools import reduce
-from typing import NamedTuple
-
-from refdgm import chains
+from refdgm import continuous
 from refdgm import validation as valid
 from refdgm.backend import xp as np
-from refdgm.elementary import log
-from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
-from refdgm.streams import Stream, advance, normals, stream, uniforms
+from refdgm.continuous import Adjusted, adjusted, decided
+from refdgm.models.targets import finite_log_p_and_score
+from refdgm.streams import normals
 
 MOMENTUM, ACCEPT = 0, 1             # the draws of a step
 
-
-class State(NamedTuple):
-    """C chains, what the target says of each, and whose numbers come next."""
-    x: np.ndarray           # (C, n)
-    log_p: np.ndarray       # (C,) of x
-    score: np.ndarray       # (C, n) of x
-    accepted: np.ndarray    # (C,) how many proposals were accepted so far
-    stream: Stream
-
-
-def init(target, x, seed=0, first=0, real=np.float64):
-    """Chains at x (C, n), numbered from `first`.
-
-    Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
-    """
-    valid.shape("x", x, (None, None))
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
-    x, s = np.array(x, real), stream(seed, len(x), first)
-    log_p, score = finite_log_p_and_score(target, x, s)
-    return State(x, log_p, score, np.zeros(len(x), np.uint32), s)
+State, init = Adjusted, adjusted
 
 
 def leapfrog(look, x, r, score, eps, L):
@@ -82,34 +60,26 @@ def step(target, state, eps, L):
     Raises ValueError, naming chain and step, where log p or its gradient is not finite on the way.
     """
     _positive(eps, L)
-    (x, log_p, score, accepted, s), real = state, state.x.dtype.type
+    (x, log_p, score, _, s), real = state, state.x.dtype.type
     r = normals(s, x.shape[1], MOMENTUM, real)
     with np.errstate(all="ignore"):
         y, new_log_p, new_score, new_r = leapfrog(lambda x: finite_log_p_and_score(target, x, s), x, r, score, eps, L)
         ratio = log_ratio(log_p, new_log_p, r, new_r)
-    all_finite("the log acceptance ratio", ratio, s)
-    taken = log(uniforms(s, 1, ACCEPT, real)[:, 0]) < ratio
-    return State(np.where(taken[:, None], y, x), np.where(taken, new_log_p, log_p),
-                 np.where(taken[:, None], new_score, score), accepted + taken.astype(np.uint32), advance(s))
+    return decided(state, (y, new_log_p, new_score), ratio, ACCEPT)
 
 
 def run(target, state, eps, L, steps, threads=None, **options):
     """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
     _positive(eps, L)
+    real = state.x.dtype.type
 
     def one(state):
         return step(target, state, eps, L)
 
-    if not has_form(target):
-        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
-    from refdgm.kernels import langevin
-    from refdgm.kernels.targets import prepared
-    real = state.x.dtype.type
-
     def constants(first, n):
         return real(eps / 2), real(eps), L, n
 
-    return langevin.run(langevin.hmc, one, prepared(target, real), state, constants, steps, threads, **options)
+    return continuous.run("hmc", one, target, state, constants, steps, threads, **options)
 
 
 def _positive(eps, L):

@@ -25,38 +25,17 @@ At eps = 1 the variance of 4,000 chains on N(0, 1) is that of the target; withou
 1.0
 """
 import math
-from functools import reduce
-from typing import NamedTuple
 
-from refdgm import chains
+from refdgm import continuous
 from refdgm import validation as valid
 from refdgm.backend import xp as np
-from refdgm.elementary import log
-from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
-from refdgm.streams import Stream, advance, normals, stream, uniforms
+from refdgm.continuous import Adjusted, adjusted, decided
+from refdgm.models.targets import finite_log_p_and_score
+from refdgm.streams import normals
 
 NOISE, ACCEPT = 0, 1                # the draws of a step
 
-
-class State(NamedTuple):
-    """C chains, what the target says of each, and whose numbers come next."""
-    x: np.ndarray           # (C, n)
-    log_p: np.ndarray       # (C,) of x
-    score: np.ndarray       # (C, n) of x
-    accepted: np.ndarray    # (C,) how many proposals were accepted so far
-    stream: Stream
-
-
-def init(target, x, seed=0, first=0, real=np.float64):
-    """Chains at x (C, n), numbered from `first`.
-
-    Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
-    """
-    valid.shape("x", x, (None, None))
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
-    x, s = np.array(x, real), stream(seed, len(x), first)
-    log_p, score = finite_log_p_and_score(target, x, s)
-    return State(x, log_p, score, np.zeros(len(x), np.uint32), s)
+State, init = Adjusted, adjusted
 
 
 def propose(x, score, eps, z):
@@ -83,32 +62,24 @@ def log_ratio(here, there, eps):
 def step(target, state, eps):
     """One step of every chain."""
     valid.require(eps > 0, f"eps must be positive, but is {eps}.")
-    (x, log_p, score, accepted, s), real = state, state.x.dtype.type
+    (x, log_p, score, _, s), real = state, state.x.dtype.type
     with np.errstate(over="ignore"):
         y = propose(x, score, eps, normals(s, x.shape[1], NOISE, real))
     new_log_p, new_score = finite_log_p_and_score(target, y, s)
     with np.errstate(all="ignore"):
         ratio = log_ratio((x, log_p, score), (y, new_log_p, new_score), eps)
-    all_finite("the log acceptance ratio", ratio, s)
-    taken = log(uniforms(s, 1, ACCEPT, real)[:, 0]) < ratio
-    return State(np.where(taken[:, None], y, x), np.where(taken, new_log_p, log_p),
-                 np.where(taken[:, None], new_score, score), accepted + taken.astype(np.uint32), advance(s))
+    return decided(state, (y, new_log_p, new_score), ratio, ACCEPT)
 
 
 def run(target, state, eps, steps, threads=None, **options):
     """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
     valid.require(eps > 0, f"eps must be positive, but is {eps}.")
+    real = state.x.dtype.type
 
     def one(state):
         return step(target, state, eps)
 
-    if not has_form(target):
-        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
-    from refdgm.kernels import langevin
-    from refdgm.kernels.targets import prepared
-    real = state.x.dtype.type
-
     def constants(first, n):
         return real(eps / 2), real(math.sqrt(eps)), real(eps / 8), n
 
-    return langevin.run(langevin.mala, one, prepared(target, real), state, constants, steps, threads, **options)
+    return continuous.run("mala", one, target, state, constants, steps, threads, **options)

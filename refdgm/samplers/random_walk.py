@@ -20,15 +20,15 @@ Steps as long as 2.4 standard deviations: the share of proposals that are accept
 >>> round(float(state.accepted.mean() / 50), 2)
 0.44
 """
-from functools import reduce
 from typing import NamedTuple
 
 from refdgm import chains
 from refdgm import validation as valid
 from refdgm.backend import xp as np
+from refdgm.continuous import placed
 from refdgm.elementary import exp
 from refdgm.models.targets import has_form, log_p_and_score
-from refdgm.streams import Stream, advance, keys, normals, stream, uniforms
+from refdgm.streams import Stream, advance, keys, normals, uniforms
 
 NOISE, ACCEPT = 0, 1                # the draws of a step
 
@@ -46,9 +46,7 @@ def init(target, x, seed=0, first=0, real=np.float64):
 
     Raises ValueError if there is no chain, or log p is not finite at x, or of another shape.
     """
-    valid.shape("x", x, (None, None))
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
-    x, s = np.array(x, real), stream(seed, len(x), first)
+    x, s = placed(x, seed, first, real)
     valid.finite("x", x)
     log_p = log_density(target, x, s)
     for i in np.flatnonzero(log_p == -np.inf):
@@ -84,17 +82,15 @@ def step(target, state, scale):
 
 def run(target, state, scale, steps, threads=None, **options):
     """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
-    def by_step(state, n):
-        return reduce(lambda state, _: step(target, state, scale), range(n), state)
-
+    by_step = chains.repeated(lambda state: step(target, state, scale))
     if not has_form(target):
         return chains.drive(state, by_step, steps, **options)
     from refdgm import jit
-    from refdgm.kernels.metropolis import compiled_random_walk
+    from refdgm.kernels import metropolis
     from refdgm.kernels.targets import prepared
     chains.fits(state, lambda one: step(target, one, scale))
     form = prepared(target, state.x.dtype.type)
-    kernel, wide = compiled_random_walk(form.lasting), _scale(scale, state.x)
+    kernel, wide = jit.on_demand(metropolis.random_walk, form.lasting), _scale(scale, state.x)
 
     def compiled(state, n):
         (x, log_p, accepted), s = (a.reshape(len(a), -1).copy() for a in state[:3]), state.stream

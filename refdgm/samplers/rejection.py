@@ -91,7 +91,7 @@ def run(propose, log_ratio, log_M, state, steps, threads=None, **options):
     chains.shaped(state, x=propose.m.shape)
     chains.fits(state, lambda one: step(propose, log_ratio, log_M, one))
     form = prepared(log_ratio.target, state.x.dtype.type)
-    kernel = weighting.compiled(weighting.reject, form.lasting)
+    kernel = jit.on_demand(weighting.reject, form.lasting)
 
     def compiled(state, n):
         arrays, s = [a.reshape(len(a), -1).copy() for a in state[:-1]], state.stream

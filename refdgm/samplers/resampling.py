@@ -22,7 +22,6 @@ After K = 30 proposals from N(0, 2^2) the variance of 4,000 chains is near that 
 >>> round(float(state.x.var()), 1), round(float(np.exp(log_normaliser(state)).mean()**2 / (2 * np.pi)), 2)
 (1.0, 1.0)
 """
-from functools import reduce
 from typing import NamedTuple
 
 from refdgm import chains
@@ -78,9 +77,7 @@ def step(propose, log_weight, state):
 
 def run(propose, log_weight, state, steps, threads=None, **options):
     """`steps` proposals for every chain, compiled if they can be.  -> refdgm.chains.Run; options as in chains.drive"""
-    def by_step(state, n):
-        return reduce(lambda state, _: step(propose, log_weight, state), range(n), state)
-
+    by_step = chains.repeated(lambda state: step(propose, log_weight, state))
     if not compilable(propose, log_weight):
         return chains.drive(state, by_step, steps, **options)
     from refdgm import jit
@@ -89,7 +86,7 @@ def run(propose, log_weight, state, steps, threads=None, **options):
     chains.shaped(state, x=propose.m.shape)
     chains.fits(state, lambda one: step(propose, log_weight, one))
     form = prepared(log_weight.target, state.x.dtype.type)
-    kernel = weighting.compiled(weighting.resample, form.lasting)
+    kernel = jit.on_demand(weighting.resample, form.lasting)
 
     def compiled(state, n):
         arrays, s = [a.reshape(len(a), -1).copy() for a in state[:-1]], state.stream

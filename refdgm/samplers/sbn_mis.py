@@ -138,7 +138,7 @@ def run(theta, phi, x, state, steps, every=False, threads=None, **options):
                        (x_k, q_logits, gain, constant, W_transposed, b, every, s.step, n, *keys(s.seed), lanes, GROUP),
                        threads, lanes)
         if np.isnan(faults).any():                                             # the twin raises where it happened
-            reduce(lambda state, _: step(theta, phi, x, state, every), range(n), state)
+            chains.repeated(lambda state: step(theta, phi, x, state, every))(state, n)
         return State(h.reshape(state.h.shape), log_w, k[:, 0], advance(s, n))
 
     return chains.drive(state, compiled, steps, **options)

@@ -24,14 +24,14 @@ Short steps and friction 1 on N(0, 1), an exact gradient, B = 0: the variance of
 0.98
 """
 import math
-from functools import reduce
 from typing import NamedTuple
 
-from refdgm import chains
+from refdgm import continuous
 from refdgm import validation as valid
 from refdgm.backend import xp as np
-from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
-from refdgm.streams import Stream, advance, normals, stream
+from refdgm.continuous import placed
+from refdgm.models.targets import all_finite, finite_log_p_and_score
+from refdgm.streams import Stream, advance, normals
 
 NOISE, BATCH = 0, 1                 # the draws of a step
 
@@ -48,9 +48,7 @@ def init(target, x, seed=0, first=0, real=np.float64):
 
     Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
     """
-    valid.shape("x", x, (None, None))
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
-    x, s = np.array(x, real), stream(seed, len(x), first)
+    x, s = placed(x, seed, first, real)
     finite_log_p_and_score(target, x, s, BATCH)
     return State(x, normals(s, x.shape[1], NOISE, real), advance(s))
 
@@ -92,12 +90,8 @@ def run(target, state, eps, friction, steps, noise=0.0, threads=None, **options)
     def one(state):
         return step(target, state, eps, friction, noise)
 
-    if not has_form(target):
-        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
-    from refdgm.kernels import langevin
-    from refdgm.kernels.targets import prepared
 
     def constants(first, n):
         return real(eps), keep, root, n
 
-    return langevin.run(langevin.sghmc, one, prepared(target, real), state, constants, steps, threads, **options)
+    return continuous.run("sghmc", one, target, state, constants, steps, threads, **options)

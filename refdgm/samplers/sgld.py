@@ -24,14 +24,14 @@ The posterior of a mean whose data are two 0 and two 2, prior N(0, 1), has the m
 >>> round(float(state.x.mean()), 2)
 0.79
 """
-from functools import reduce
 from typing import NamedTuple
 
-from refdgm import chains
+from refdgm import continuous
 from refdgm import validation as valid
 from refdgm.backend import xp as np
-from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
-from refdgm.streams import Stream, advance, normals, stream
+from refdgm.continuous import placed
+from refdgm.models.targets import all_finite, finite_log_p_and_score
+from refdgm.streams import Stream, advance, normals
 
 NOISE, BATCH = 0, 1                 # the draws of a step
 
@@ -60,9 +60,7 @@ def init(target, x, seed=0, first=0, real=np.float64):
 
     Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
     """
-    valid.shape("x", x, (None, None))
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
-    state = State(np.array(x, real), stream(seed, len(x), first))
+    state = State(*placed(x, seed, first, real))
     finite_log_p_and_score(target, state.x, state.stream, BATCH)
     return state
 
@@ -88,16 +86,12 @@ def step(target, state, schedule):
 
 def run(target, state, schedule, steps, threads=None, **options):
     """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
+    real = state.x.dtype.type
+
     def one(state):
         return step(target, state, schedule)
-
-    if not has_form(target):
-        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
-    from refdgm.kernels import langevin
-    from refdgm.kernels.targets import prepared
-    real = state.x.dtype.type
 
     def constants(first, n):
         return lengths(schedule, first, n, real)
 
-    return langevin.run(langevin.ula, one, prepared(target, real), state, constants, steps, threads, **options)
+    return continuous.run("ula", one, target, state, constants, steps, threads, **options)

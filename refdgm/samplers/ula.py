@@ -20,14 +20,14 @@ At eps = 1 the variance of 4,000 chains on N(0, 1) is near 4/3, as samplers.lang
 1.33
 """
 import math
-from functools import reduce
 from typing import NamedTuple
 
-from refdgm import chains
+from refdgm import continuous
 from refdgm import validation as valid
 from refdgm.backend import xp as np
-from refdgm.models.targets import all_finite, finite_log_p_and_score, has_form
-from refdgm.streams import Stream, advance, normals, stream
+from refdgm.continuous import placed
+from refdgm.models.targets import all_finite, finite_log_p_and_score
+from refdgm.streams import Stream, advance, normals
 
 NOISE = 0                           # the draw of a step
 
@@ -43,9 +43,7 @@ def init(target, x, seed=0, first=0, real=np.float64):
 
     Raises ValueError if there is no chain, or log p or its gradient is not finite at x, or of another shape.
     """
-    valid.shape("x", x, (None, None))
-    valid.require(real in (np.float64, np.float32), f"real must be np.float64 or np.float32, but is {real!r}.")
-    state = State(np.array(x, real), stream(seed, len(x), first))
+    state = State(*placed(x, seed, first, real))
     finite_log_p_and_score(target, state.x, state.stream)
     return state
 
@@ -64,17 +62,12 @@ def step(target, state, eps):
 def run(target, state, eps, steps, threads=None, **options):
     """`steps` steps of every chain, compiled if the target is.  -> refdgm.chains.Run; options as in chains.drive"""
     valid.require(eps > 0, f"eps must be positive, but is {eps}.")
+    real = state.x.dtype.type
 
     def one(state):
         return step(target, state, eps)
 
-    if not has_form(target):
-        return chains.drive(state, lambda state, n: reduce(lambda s, _: one(s), range(n), state), steps, **options)
-    from refdgm.kernels import langevin
-    from refdgm.kernels.targets import prepared
-    real = state.x.dtype.type
-
     def constants(first, n):
         return np.full(n, real(eps / 2)), np.full(n, real(math.sqrt(eps)))
 
-    return langevin.run(langevin.ula, one, prepared(target, real), state, constants, steps, threads, **options)
+    return continuous.run("ula", one, target, state, constants, steps, threads, **options)
