@@ -1,7 +1,7 @@
 """Bad input for every public function: valid calls are recorded, an argument is spoilt, the outcome is judged.
 
     functions()     what is public in the formula modules, found by inspection: a new function is in by itself
-    recorded()      a valid call of each that a claim or a contract makes, caught while they run
+    recorded()      a valid call of each, caught while claims, contracts and doctests run
     spoilt(call)    a Hypothesis strategy: the call with one array, number, entry or name replaced
     judged(...)     None, or in one sentence what is wrong with how the function took it
 
@@ -13,13 +13,14 @@ import contextlib
 import copy
 import doctest
 import functools
-import importlib
+import importlib.util
 import inspect
 import os
 import pkgutil
 import re
 import resource
 import signal
+import sys
 
 import numpy as np
 from autograd.tracer import isbox
@@ -33,7 +34,7 @@ from refdgm.loading import ROOMS
 LARGE = "REFDGM_CAMPAIGN" in os.environ     # the long campaign
 HUGE = 2**40                    # asked for in the long one only: so many steps take as long as they take
 SECONDS = 20                    # of one call
-VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+STARS = ((inspect.CO_VARARGS, "*"), (inspect.CO_VARKEYWORDS, "**"))
 DOCTESTS = ("samplers", "learning", "fitting", "datasets", "enumeration", "diagnostics", "updates", "trees")
 MEMORY = 2**30                  # that a call may take on top of what is there
 SPECIAL = (np.nan, np.inf, -np.inf, 1e308, -1e308, 1e-300, -1.0, 0.0)
@@ -57,29 +58,56 @@ def functions():
 
 
 def recorded():
-    """{name of a function: arguments of the first call that a claim, its oracle, its mistakes or a contract makes}"""
-    public, calls = functions(), {}
-    name_of = {inspect.unwrap(function): name for name, function in public.items()}
+    """{name of a function: the arguments of the first call of it, by whomever, while claims, contracts and docs run}
 
-    def enter(function, signature, arguments, named):
-        """In the place of the guard of refdgm.boundary."""
-        name = name_of[function]
-        if name not in calls:
-            bound = signature.bind(*arguments, **named)
-            bound.apply_defaults()
-            if _is_plain(bound.arguments) and not {p.kind for p in signature.parameters.values()} & VARIADIC:
-                calls[name] = copy.deepcopy(bound.arguments)
-        return function(*arguments, **named)
-
-    with np.errstate(all="ignore"), _in_place_of_the_guard(public.values(), enter):
+    Of *arguments and **named ones the names in a call begin with their stars.
+    """
+    recorder = Recorder(functions())
+    with np.errstate(all="ignore"), recorder:
         for function, arguments in _runs():
             with contextlib.suppress(Exception):        # a mistake may fail; what it called was called
-                if function in name_of:
-                    enter(function, inspect.signature(function), (), arguments)
-                else:
-                    function(**arguments)
-    calls.update(_compiled(public, calls))
-    return {name: call for name, call in calls.items() if judged(public[name], call, call) is None}
+                function(**arguments)
+    calls = {**recorder.calls, **dict(_compiled(functions(), recorder.calls))}
+    return {name: call for name, call in calls.items() if judged(functions()[name], call, call) is None}
+
+
+class Recorder:
+    """Within it the first call of each function is kept; the interpreter tells of every call that it makes."""
+
+    def __init__(self, public):
+        self.calls, self.name_of = {}, {_place(inspect.unwrap(f).__code__): name for name, f in public.items()}
+
+    def __enter__(self):
+        sys.setprofile(self.see)
+
+    def __exit__(self, *_):
+        sys.setprofile(None)
+
+    def see(self, frame, event, _):
+        name = event == "call" and self.name_of.get(_place(frame.f_code))
+        if name and name not in self.calls:
+            count = frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount
+            names, values = frame.f_code.co_varnames, frame.f_locals
+            rest = ((flag, star) for flag, star in STARS if frame.f_code.co_flags & flag)
+            call = {name: values[name] for name in names[:count]} | {
+                star + name: values[name] for name, (_, star) in zip(names[count:], rest)}
+            call = _without_boxes(call)
+            if not any(np.ndim(leaf) and np.asarray(leaf).dtype.kind == "O" for _, leaf in leaves(call)):
+                self.calls[name] = copy.deepcopy(call)
+
+
+def _place(code):
+    """What a function's code has in common with that in a second copy of its module."""
+    return code.co_filename, code.co_firstlineno
+
+
+def _without_boxes(tree):
+    """The tree as it is outside of a gradient."""
+    for path, leaf in list(leaves(tree)):
+        while isbox(leaf):
+            leaf = leaf._value
+            tree = replaced(tree, path, leaf)
+    return tree
 
 
 def _compiled(public, calls):
@@ -89,23 +117,6 @@ def _compiled(public, calls):
         if name.endswith(".run") and call and "state" in call:
             given = {**call, "steps": 2, "threads": 1}
             yield name, {key: given[key] for key in inspect.signature(function).parameters if key in given}
-
-
-@contextlib.contextmanager
-def _in_place_of_the_guard(public, enter):
-    cells = [f.__closure__[f.__code__.co_freevars.index("enter")] for f in public if hasattr(f, "__wrapped__")]
-    guard = cells[0].cell_contents
-    for cell in cells:
-        cell.cell_contents = enter
-    try:
-        yield
-    finally:
-        for cell in cells:
-            cell.cell_contents = guard
-
-
-def _is_plain(call):
-    return not any(isbox(leaf) or np.ndim(leaf) and np.asarray(leaf).dtype.kind == "O" for _, leaf in leaves(call))
 
 
 def _runs():
@@ -121,6 +132,7 @@ def _runs():
         for function in (claim.claimed, *claim.mistakes.values()):
             yield function, case
     for name in sorted({function.__module__ for function in functions().values()}):
+        yield _imported_again, {"name": name}           # mistakes are put together while a module is imported
         if name.split(".")[1] in DOCTESTS:
             yield doctest.testmod, {"m": importlib.import_module(name)}
     for contract in crosscheck.contracts().values():
@@ -128,6 +140,12 @@ def _runs():
         for case in list(cases(0))[:1] if cases else ():
             yield contract.reference, dict(zip(inspect.signature(contract.reference).parameters,
                                                case.arguments.values()))
+
+
+def _imported_again(name):
+    """Execute a module anew, beside the one that is in use."""
+    spec = importlib.util.find_spec(name)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def leaves(tree, path=()):
@@ -156,7 +174,7 @@ def replaced(tree, path, value):
 def spoilt(draw, call):
     """The call with one of its arguments, or an entry of one, made into something else."""
     places = [path for path, leaf in leaves(call) if not callable(leaf)]
-    inner = [path[:n] for path in places for n in range(1, len(path))]
+    inner = [path[:n] for path in places for n in range(1, len(path)) if n > 1 or not path[0].startswith("*")]
     if not places:
         return call
     path = draw(st.sampled_from([*places, *inner]))
@@ -234,7 +252,7 @@ def judged(function, call, valid):
     given = {key: value if callable(value) else copy.deepcopy(value) for key, value in call.items()}
     try:
         with _limits():
-            function(**given)
+            _called(function, given)
     except (ValueError, TypeError) as refusal:
         wrong = _unhelpful(str(refusal), call, valid)
     except _TooLong:
@@ -249,9 +267,15 @@ def judged(function, call, valid):
     return wrong
 
 
+def _called(function, call):
+    bound = inspect.BoundArguments(inspect.signature(function), {key.lstrip("*"): value for key, value in call.items()})
+    return function(*bound.args, **bound.kwargs)
+
+
 def _unhelpful(message, call, valid):
     """Whether a refusal names no argument, or is no single sentence."""
-    names = {str(key) for tree in (call, valid) for path, _ in leaves(tree) for key in path} | set(call)
+    names = {str(key) for tree in (call, valid) for path, _ in leaves(tree) for key in path} | {
+        key.lstrip("*") for key in call}
     if "\n" in message or not message:
         return f"does not say in one line what is wrong: {message!r}"
     if not any(re.search(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])", message) for name in names):
