@@ -1,21 +1,16 @@
-"""What it means for a formula to be checked: a `Claim`, and the kinds of `Check`.
+"""The kinds of check: how a formula is held against the truth, and what it must stay within.
 
-A check draws a small random case for each seed, asks an oracle for the truth, and measures how far the formula
-under test, ``claimed(**case)``, is from it. A claim must pass its check, and each plausible mistake beside it must
-fail the same check at the same tolerance: a check too weak to catch a mistake is itself a defect.
-
-The formula under test is an argument of the check and nothing else, so a mistake, a printed misprint or a user's
-own code is judged exactly as ours is.
+Each takes the truth and `case`, seed -> the arguments of one small random instance, and gives a `Check`; see
+refdgm.claim for what a check does.
 """
-from collections.abc import Callable
-from contextlib import contextmanager
-from functools import lru_cache
-from typing import NamedTuple
-
 import autograd.numpy as anp
 import numpy as np
 from autograd import grad
 from autograd.misc import flatten
+
+from refdgm.claim import Check
+from refdgm.claim import Claim as Claim                         # for callers: a claim goes with its check
+from refdgm.distances import difference_error, distance, magnitude
 
 IDENTITY = 1e-10        # sums of up to 2**14 float64 terms; measured errors stay below 1e-12
 GRADIENT = 1e-9         # hand formula against autograd: the same operations in another order
@@ -23,102 +18,16 @@ DIFFERENCE = 1e-6       # extrapolated central differences, step 1e-3: truncatio
 QUADRATURE = 1e-8       # smooth integrands on grids fine enough that doubling them changes less than 1e-9
 ROUNDING = 1e-12        # how far a true inequality may be missed by rounding alone
 STRICT = 1e-6           # a bound that is never this far from equality says nothing
-ENOUGH = 4              # instances on which a mistake, or the strictness of a bound, shows at the latest
 FALSE_ALARM = 1e-10     # of one stochastic check on one instance: 1e-6 over a run of 10,000 of them
 
 
-class Report(NamedTuple):
-    """What a check found: `ok`, the worst number over all instances, what it was held against, and where."""
-    ok: bool
-    measured: float
-    allowed: float
-    seed: int               # the instance that shows the worst number
-    relation: str = "<="    # measured <relation> allowed is what passing means
-    strict: bool = True     # whether a bound was away from equality on some instance
-
-    def _repr_markdown_(self):
-        sign = {"<=": "≤", ">=": "≥"}[self.relation]
-        return (f"**{'holds' if self.ok else 'fails'}**: measured {self.measured:.3g} {sign} {self.allowed:.3g}"
-                f"{'' if self.ok else ' is not so'}; worst instance: seed {self.seed}")
-
-
-class Check(NamedTuple):
-    """How to hold a formula against the truth; made by the functions below, called as check(claimed, seeds)."""
-    kind: str               # equality, gradient, bound, limit, ...
-    method: str             # enumeration, quadrature, autodiff, matrix, spectrum, optimisation, simulation
-    allowed: float
-    case: Callable          # seed -> the arguments of one small random instance
-    oracle: Callable        # arguments -> the truth there
-    measure: Callable       # (claimed, arguments, truth) -> the numbers that must stay on the right side of `allowed`
-    relation: str = "<="
-    strict: float = 0.0     # some number, over all instances, must be below -strict (bounds: else vacuous)
-    gap: Callable | None = None     # (claimed, arguments) -> the largest excess over a bound, differentiable
-    along: tuple | None = None  # of a limit: the name of the argument that goes there, and its values
-    assumes: Callable | None = None     # arguments -> whether they are such as the claim speaks of; see `provided`
-
-    def __call__(self, claimed, seeds=range(4), until_rejected=False):
-        """Measure `claimed` on every seed -> Report. With `until_rejected`, stop at the first seed that rejects."""
-        worst, worst_seed, lowest = None, None, np.inf
-        for seed in enough(seeds) if self.strict else seeds:
-            with instance(seed):
-                case, truth = _prepare(self.case, self.oracle, seed)
-                if self.assumes is not None and not self.assumes(**case):
-                    raise ValueError("this instance is outside of the condition that its own check states.")
-                numbers = np.atleast_1d(np.asarray(self.measure(claimed, case, truth), dtype=float))
-            failing = np.inf if self.relation == "<=" else -np.inf
-            numbers = np.nan_to_num(numbers, nan=failing, posinf=np.inf, neginf=-np.inf)
-            number = float(np.max(numbers) if self.relation == "<=" else np.min(numbers))
-            lowest = min(lowest, float(np.min(numbers)))
-            if worst is None or self._worse(number, worst):
-                worst, worst_seed = number, seed
-            if until_rejected and self._worse(worst, self.allowed):
-                break
-        strict = not self.strict or lowest < -self.strict
-        return Report(stands(self.relation, worst, self.allowed, strict), worst, self.allowed, worst_seed,
-                      self.relation, strict)
-
-    def _worse(self, a, b):
-        return a > b if self.relation == "<=" else a < b
-
-
-class Claim(NamedTuple):
-    """One checkable statement: the right formula, its check, and what the check must reject.
-
-    For a claim of the five documents the words (place, formula as printed, verdict) stand in the ledger under
-    the same id; a user's own claim may carry them here.
-    """
-    id: str                         # document key and place, "ou2018.eq19"; the same string everywhere
-    claimed: Callable               # the formula that holds: claimed(**case)
-    check: Check
-    mistakes: dict                  # plausible mistake -> function; each must be rejected
-    printed: Callable | None = None     # misprint, false: the formula as printed, which must be rejected
-    without: Check | None = None        # holds-if: cases that violate the condition; `claimed` must be rejected there
-    typical: bool = False               # holds on the models of its case only: `falsify` may find exceptions
-    inequality: Check | None = None     # where `printed` is a bound: the printed inequality, to be attacked
-    says: str = ""
-    where: str = ""
-    latex: str = ""
-    verdict: str = "holds"
-    host_only: str = ""                 # why `claimed` cannot be computed on a GPU; the others can
-
-    def _repr_markdown_(self):
-        """In a notebook: what the check finds for the claim and for each of its mistakes."""
-        with np.errstate(all="ignore"):
-            rows = [(name, self.check(f, enough(range(ENOUGH)))) for name, f in
-                    {"the claim": self.claimed, **self.mistakes}.items()]
-        return "\n".join([f"**{self.id}** ({self.check.kind} by {self.check.method})", "",
-                          "| | measured | allowed | |", "|:---|---|---|---|",
-                          *(f"| {name} | {r.measured:.3g} | {r.allowed:.3g} | {'holds' if r.ok else 'rejected'} |"
-                            for name, r in rows)])
-
-
-# ---- the kinds ------------------------------------------------------------------------
+# ---- equality -----------------------------------------------------------------------
 
 def equals(truth, case, rtol=IDENTITY, scale=None, method="enumeration"):
     """claimed(**case) = truth(**case), relative to max |truth| or to `scale(**case)` (needed when truth is 0)."""
     def oracle(case):
         value = truth(**case)
-        size = _magnitude(value) if scale is None else float(scale(**case))
+        size = magnitude(value) if scale is None else float(scale(**case))
         if not (np.isfinite(size) and size > 0):
             raise ValueError(f"the truth has magnitude {size}: state a positive scale to measure against.")
         return value, size
@@ -134,7 +43,7 @@ def vanishes(scale, case, rtol=IDENTITY, method="enumeration"):
         return float(scale(**case))
 
     def measure(claimed, case, size):
-        return _magnitude(claimed(**case)) / size
+        return magnitude(claimed(**case)) / size
     return Check("equality", method, rtol, case, oracle, measure)
 
 
@@ -154,12 +63,14 @@ def is_gradient_of(objective, wrt, case, rtol=GRADIENT, scale=None, method="auto
         fixed = {name: value for name, value in case.items() if name != wrt}
         def f(value): return objective(**{wrt: value}, **fixed)
         auto = grad(f)(case[wrt])
-        off = _difference_error(f, case[wrt], auto, None if scale is None else scale(**case))
+        off = difference_error(f, case[wrt], auto, None if scale is None else scale(**case))
         if not off < DIFFERENCE:
             raise ArithmeticError(f"autograd and central differences of the objective disagree by {off:.1e}.")
         return auto
     return equals(truth, case, rtol, scale, method)._replace(kind="gradient")
 
+
+# ---- bounds and order ---------------------------------------------------------------
 
 def is_at_most(upper, case, slack=ROUNDING, method="enumeration"):
     """claimed(**case) <= upper(**case) in every component of every instance, and strictly somewhere."""
@@ -197,15 +108,14 @@ def is_ordered(case, margin=STRICT, method="enumeration"):
     return Check("ordering", method, margin, case, lambda case: None, measure, relation=">=")
 
 
+# ---- limits -------------------------------------------------------------------------
+
 def tends_to(truth, case, index, values, rtol=1e-8, scale=None, method="enumeration"):
     """claimed(**case, index=n) approaches truth(**case) along `values`, ends within rtol, and starts outside it."""
-    def oracle(case):
-        return equals(truth, None, scale=scale).oracle(case)
-
     def measure(claimed, case, truth):
         errors = [distance(claimed(**case, **{index: n}), *truth) for n in values]
         return errors[-1] if errors[0] > rtol and errors[-1] < errors[0] else np.inf
-    return Check("limit", method, rtol, case, oracle, measure, along=(index, values))
+    return equals(truth, case, rtol, scale, method)._replace(kind="limit", measure=measure, along=(index, values))
 
 
 def has_order(truth, case, index, values, order, within=0.1, geometric=False, scale=None, method="enumeration"):
@@ -213,8 +123,10 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
 
     The measured number is the distance between `order` and what the last two of `values` show.
     """
+    compared = equals(truth, case, scale=scale)
+
     def oracle(case):
-        return equals(truth, None, scale=scale).oracle(case), order(**case) if callable(order) else order
+        return compared.oracle(case), order(**case) if callable(order) else order
 
     def measure(claimed, case, truth_and_order):
         truth, expected = truth_and_order
@@ -226,6 +138,17 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
         return abs(np.log(a / b) / np.log(values[-1] / values[-2]) - expected)
     return Check("limit", method, within, case, oracle, measure, along=(index, values))
 
+
+def converges_to(truth, case, rtol, scale=None, method="simulation"):
+    """claimed(**case) is a trajectory (T, ...) that starts away from truth(**case) and ends within `rtol` of it."""
+    def measure(claimed, case, truth):
+        path = claimed(**case)
+        ends = distance(path[-1], *truth)
+        return ends if distance(path[0], *truth) > 3 * rtol else np.inf
+    return equals(truth, case, rtol, scale, method)._replace(kind="convergence", measure=measure)
+
+
+# ---- transition matrices, roots and optima ------------------------------------------
 
 def leaves_invariant(distribution, case, reversible=False, rtol=IDENTITY):
     """P = claimed(**case) is a transition matrix with pi P = pi (and pi_i P_ij = pi_j P_ji if `reversible`)."""
@@ -267,24 +190,14 @@ def minimises(objective, wrt, case, rtol=1e-6, scale=None, method="optimisation"
             return np.inf
         directions = np.random.default_rng(0).normal(size=(8, at.size))
         g = grad(lambda v: f(unflatten(v)))
-        size = max(_magnitude(g(at + d)) for d in directions) if scale is None else scale(**case)
+        size = max(magnitude(g(at + d)) for d in directions) if scale is None else scale(**case)
         best = f(unflatten(at))
         around = min(float(f(unflatten(at + r * d))) for r in (0.001, 0.1, 1.0) for d in directions)
-        return [_magnitude(g(at)) / size, max(0.0, float(best) - around) / max(1.0, abs(float(best)))]
+        return [magnitude(g(at)) / size, max(0.0, float(best) - around) / max(1.0, abs(float(best)))]
     return Check("optimum", method, rtol, case, oracle, measure)
 
 
-def converges_to(truth, case, rtol, scale=None, method="simulation"):
-    """claimed(**case) is a trajectory (T, ...) that starts away from truth(**case) and ends within `rtol` of it."""
-    def oracle(case):
-        return equals(truth, None, scale=scale).oracle(case)
-
-    def measure(claimed, case, truth):
-        path = claimed(**case)
-        ends = distance(path[-1], *truth)
-        return ends if distance(path[0], *truth) > 3 * rtol else np.inf
-    return Check("convergence", method, rtol, case, oracle, measure)
-
+# ---- draws --------------------------------------------------------------------------
 
 def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
     """The mean of the n draws claimed(rng, n, **case) (n, ...) is truth(**case): a two-sided z-test, Bonferroni.
@@ -313,77 +226,11 @@ def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
     return Check("unbiasedness", "simulation", 1.0, case, oracle, measure)
 
 
+# ---- conditions ---------------------------------------------------------------------
+
 def provided(condition, check):
     """The same check, of a claim that speaks only of cases with condition(**case).
 
     Every instance must satisfy the condition, and an attack (`refdgm falsify`) stays where it holds.
     """
     return check._replace(assumes=condition)
-
-
-# ---- instances and verdicts -----------------------------------------------------------
-
-def enough(seeds):
-    """`seeds`, prolonged to at least ENOUGH of them: one random model may happen to make a mistake look right."""
-    return range(seeds[0], seeds[0] + max(len(seeds), ENOUGH))
-
-
-def stands(relation, measured, allowed, strict):
-    """Whether the worst number of all instances is on the right side, and a bound strict on one of them."""
-    return bool(strict and (measured <= allowed if relation == "<=" else measured >= allowed))
-
-
-@contextmanager
-def instance(seed):
-    """What is raised in the block is about the instance of this seed: it says so, and has the seed as `seed`."""
-    try:
-        yield
-    except Exception as error:
-        error.seed = seed
-        error.add_note(f"shown by --seed {seed} --instances 1")
-        raise
-
-
-# ---- distances ------------------------------------------------------------------------
-
-def distance(a, b, scale=None):
-    """max |a - b| / scale over all leaves (default scale max |b|); inf when the shapes differ or a is not finite."""
-    if structure(a) != structure(b):
-        return np.inf
-    a, b = flatten(a)[0], flatten(b)[0]
-    if not np.all(np.isfinite(a)):
-        return np.inf
-    scale = np.max(np.abs(b), initial=0.0) if scale is None else scale
-    return float(np.max(np.abs(a - b), initial=0.0) / max(scale, 1e-300))
-
-
-def structure(tree):
-    """The shapes of all leaves, in the form of the tree."""
-    if isinstance(tree, dict):
-        return {name: structure(leaf) for name, leaf in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        return [structure(leaf) for leaf in tree]
-    return np.shape(tree)
-
-
-def _magnitude(tree):
-    flat = flatten(tree)[0]
-    return float(np.max(np.abs(flat), initial=0.0)) if np.all(np.isfinite(flat)) else np.inf
-
-
-def _difference_error(f, value, gradient, scale):
-    """Relative error of `gradient` against Richardson-extrapolated central differences in two random directions."""
-    x, unflatten = flatten(value)
-    g = flatten(gradient)[0]
-    errors = []
-    for direction in np.random.default_rng(0).normal(size=(2, x.size)):
-        def slope(h): return (f(unflatten(x + h * direction)) - f(unflatten(x - h * direction))) / (2 * h)
-        errors.append(abs((4 * slope(5e-4) - slope(1e-3)) / 3 - g @ direction))
-    return float(max(errors)) / max(np.max(np.abs(g)) if scale is None else scale, 1e-300)
-
-
-@lru_cache(maxsize=1024)
-def _prepare(case, oracle, seed):
-    """The instance and its truth, computed once for the formula and all its mistakes."""
-    arguments = case(seed)
-    return arguments, oracle(arguments)

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from autograd.misc import flatten
 
-from refdgm.checking import IDENTITY, ROUNDING, STRICT, distance, enough, instance
-
+from refdgm.checking import IDENTITY, ROUNDING, STRICT
+from refdgm.claim import enough, instance
+from refdgm.distances import distance
 
 OTHER_LINES = "derivation {} must yield the same lines, and at least one, on every instance."
 TEX = {"": "", "=": "=", "<=": r"\le", ">=": r"\ge", "->": r"\to", "!=": r"\ne"}
@@ -155,7 +156,7 @@ def run(steps, case):
 def examine(what, seeds=range(4)):
     """Hold every line of a Derivation on every seed -> [Finding, ...], one a line, with its worst instance.
 
-    A mistake must show, and an inequality be strict, on one of at least `checking.ENOUGH` instances.
+    A mistake must show, and an inequality be strict, on one of at least `claim.ENOUGH` instances.
     """
     pages = {}
     for seed in enough(seeds):

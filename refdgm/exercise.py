@@ -11,7 +11,7 @@ from autograd.misc import flatten
 
 from refdgm import derivation as derivations
 from refdgm import formulas, instances, ledger
-from refdgm.checking import distance, structure
+from refdgm.distances import distance, structure
 
 SEEDS = range(4)
 SAME = 1e-8             # of two formulas that are one

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from autograd import grad
 
-from refdgm.checking import ROUNDING, distance
+from refdgm.checking import ROUNDING
+from refdgm.distances import distance
 from refdgm.instances import all_real, moved, nudged, rounded, same, with_zeros
 
 CLIMB = 60              # steps of the search from each start

@@ -15,7 +15,7 @@ import refdgm
 from refdgm import ledger, workers
 from refdgm import journal as journals
 from refdgm.backend import computed_by
-from refdgm.checking import ENOUGH, enough, stands
+from refdgm.claim import ENOUGH, enough, stands
 from refdgm.derivation import OTHER_LINES, examine
 from refdgm.derivation import stands as line_stands
 

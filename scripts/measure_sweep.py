@@ -8,7 +8,7 @@ import statistics
 import time
 from contextlib import ExitStack
 
-from refdgm import checking, verification
+from refdgm import claim, verification
 from refdgm.journal import dumps
 
 
@@ -44,7 +44,7 @@ def main():
             seeds = range((n + 1) * arguments.instances, (n + 2) * arguments.instances)
             results = set()
             for way, options in ways.items():
-                checking._prepare.cache_clear()
+                claim.prepared.cache_clear()
                 seconds, result = seconds_of(tasks, seeds, **options)
                 times[way].append(seconds)
                 print(f"{way:20s} {seconds:7.1f} s", flush=True)

@@ -3,8 +3,9 @@ import autograd.numpy as np
 import pytest
 from autograd import elementwise_grad, grad
 
-from refdgm.checking import GRADIENT, IDENTITY, distance
+from refdgm.checking import GRADIENT, IDENTITY
 from refdgm.directed import adam, backpropagation, early_stopping, iaf_posterior, mean_field_em, variational_em
+from refdgm.distances import distance
 from refdgm.models import (bernoulli_mixture, beta_bernoulli, gaussian_mean, gaussian_posterior, invertible,
                            masked_network)
 from refdgm.numerics import all_binary, softmax

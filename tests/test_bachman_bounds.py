@@ -5,7 +5,7 @@ from autograd import grad, jacobian
 from autograd.misc import flatten
 
 from refdgm.autoencoders import encoder_score
-from refdgm.checking import distance
+from refdgm.distances import distance
 from refdgm.models import gaussian_encoder as gauss
 from refdgm.models import joint_tables as tables
 

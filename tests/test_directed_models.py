@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from autograd import grad
 
-from refdgm.checking import GRADIENT, IDENTITY, distance
+from refdgm.checking import GRADIENT, IDENTITY
 from refdgm.directed import batch_gradient, few_data, fully_observed, minibatch, neural_bayes_net, recognition
+from refdgm.distances import distance
 from refdgm.models import bayes_net, bernoulli_dlvm, discriminative, hierarchy, linear_gaussian, mixture, notation
 from refdgm.numerics import all_binary, trapezoid
 

@@ -4,8 +4,9 @@ import pytest
 from autograd import elementwise_grad, grad
 from autograd.misc import flatten
 
-from refdgm.checking import IDENTITY, distance
+from refdgm.checking import IDENTITY
 from refdgm.directed import amortised, autoencoding, elbo, iwae, nvil, reparameterisation, variational_learning, vimco
+from refdgm.distances import distance
 from refdgm.models import sbn, tables, vae
 from refdgm.numerics import weighted_sum
 

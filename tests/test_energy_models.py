@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from refdgm.adversarial import febm, febm_algorithm, febm_dual
-from refdgm.checking import distance
+from refdgm.distances import distance
 from refdgm.models import energy
 from refdgm.models.finite_chain import stationary_law
 from refdgm.numerics import all_binary

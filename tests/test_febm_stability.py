@@ -4,7 +4,7 @@ import pytest
 from autograd import grad, hessian
 
 from refdgm.adversarial import bias_correction, game_field, likelihood_limits, stability
-from refdgm.checking import distance
+from refdgm.distances import distance
 from refdgm.divergences import F_DIVERGENCES
 from refdgm.models import energy_game, gaussian_fit
 

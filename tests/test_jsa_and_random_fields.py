@@ -3,8 +3,8 @@ import autograd.numpy as np
 import pytest
 from autograd import grad
 
-from refdgm.checking import distance
 from refdgm.directed import jsa_chain
+from refdgm.distances import distance
 from refdgm.models import deep_belief_net, known_components, random_field
 from refdgm.models.finite_chain import stationary_law, total_variation
 from refdgm.numerics import log_softmax, softmax

@@ -5,10 +5,11 @@ from pathlib import Path
 import refdgm
 
 LAYERS = [("array_library",), ("autograd_on_device",), ("backend",),
-          ("validation", "formulas", "files", "boundary"), ("loading",),
+          ("validation", "formulas", "files", "boundary", "bits"), ("loading",),
           ("numerics", "trees", "markup", "line_code", "workers"),
           ("elementary", "gradients"), ("streams", "updates", "frameworks", "journal"),
-          ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs"),
+          ("chains", "diagnostics", "transition_test", "datasets", "fitting", "drawing", "runs",
+           "claim", "distances"),
           ("checking", "sequential"), ("derivation", "contract", "instances"), ("judging",), ("draws", "values"),
           ("models", "divergences"),
           ("launch", "proposals"), ("cuda",), ("compiling",), ("jit",), ("kernels",),

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from autograd import grad, jacobian
 
-from refdgm.checking import GRADIENT, IDENTITY, distance
+from refdgm.checking import GRADIENT, IDENTITY
 from refdgm.directed import efficiency, maximum_likelihood
+from refdgm.distances import distance
 from refdgm.models import autoregressive, deep_sbn, dlgm, graphical, implicit, linear_gaussian, sbn, tables, vae
 from refdgm.numerics import all_binary, all_tuples, gauss_hermite, gaussian_log_prob, sigmoid, trapezoid
 

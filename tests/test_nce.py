@@ -4,7 +4,7 @@ import pytest
 from autograd import grad, hessian
 
 from refdgm.adversarial import fgan_table, gan_limits, wgan
-from refdgm.checking import distance
+from refdgm.distances import distance
 from refdgm.models import noise_contrast
 from refdgm.models.random_field import states
 from refdgm.undirected import nce, nce_as_bound, nce_estimator, nce_nonparametric

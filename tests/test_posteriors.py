@@ -3,9 +3,9 @@ import numpy as onp
 import pytest
 from autograd import elementwise_grad, jacobian
 
-from refdgm.checking import distance
 from refdgm.directed import auxiliary, avb, concrete, expressive, flows, implicit_posterior, inverse_autoregressive_flow
 from refdgm.directed import straight_through as st
+from refdgm.distances import distance
 from refdgm.models.tables import log_likelihood
 from refdgm.numerics import gauss_legendre
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from autograd import grad
 
-from refdgm.checking import distance
+from refdgm.distances import distance
 from refdgm.models import rbm
 from refdgm.numerics import all_binary
 from refdgm.samplers import block_gibbs as gibbs

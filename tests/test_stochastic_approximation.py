@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from autograd import jacobian
 
-from refdgm.checking import distance
 from refdgm.directed import divergence_fits, robbins_monro, stochastic_approximation, stochastic_gradient
+from refdgm.distances import distance
 from refdgm.divergences import f_divergence, js, kl_symmetric
 from refdgm.models import exponential_family, sequences
 from refdgm.numerics import kl

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refdgm import verification
-from refdgm.checking import ENOUGH, Check, Claim
+from refdgm.claim import ENOUGH, Check, Claim
 from refdgm.derivation import at_most, derivation, equals, mistake, start
 from refdgm.journal import Journal, dumps
 

@@ -30,7 +30,8 @@ from autograd import grad
 
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
-from refdgm.checking import GRADIENT, IDENTITY, Claim, distance, equals
+from refdgm.checking import GRADIENT, IDENTITY, Claim, equals
+from refdgm.distances import distance
 from refdgm.models import finite_chain, tables
 from refdgm.models.tables import log_joint, log_marginal, log_posterior, log_q, score_phi, score_theta
 from refdgm.numerics import all_tuples, log_mean_exp, log_sigmoid, sigmoid, softmax, weighted_sum
