@@ -92,13 +92,13 @@ class Recorder:
             call = {name: values[name] for name in names[:count]} | {
                 star + name: values[name] for name, (_, star) in zip(names[count:], rest)}
             call = _without_boxes(call)
-            if not any(np.ndim(leaf) and np.asarray(leaf).dtype.kind == "O" for _, leaf in leaves(call)):
+            if not any(isinstance(leaf, np.ndarray) and leaf.dtype.kind == "O" for _, leaf in leaves(call)):
                 self.calls[name] = copy.deepcopy(call)
 
 
 def _place(code):
     """What a function's code has in common with that in a second copy of its module."""
-    return code.co_filename, code.co_firstlineno
+    return code.co_filename, code.co_firstlineno, code.co_name
 
 
 def _without_boxes(tree):
@@ -122,15 +122,18 @@ def _compiled(public, calls):
 def _runs():
     """(function, arguments): every formula of a claim, right, wrong or the oracle, and what a contract refers to."""
     for claim in ledger.claims().values():
-        check, case = claim.check, claim.check.case(0)
-        yield check.case, {"seed": 0}
-        yield check.oracle, {"case": case}
-        for part in (check.case, check.oracle, check.measure):
-            for function in inspect.getclosurevars(part).nonlocals.values():
-                if inspect.isfunction(function):
-                    yield function, case
-        for function in (claim.claimed, *claim.mistakes.values()):
-            yield function, case
+        forms = [claim.claimed, *claim.mistakes.values(), *filter(None, [claim.printed])]
+        for check in filter(None, (claim.check, claim.without, claim.inequality)):
+            yield check.case, {"seed": 0}
+            case = check.case(0)
+            yield check, {"claimed": claim.claimed, "seeds": range(1)}
+            yield check.oracle, {"case": case}
+            for part in (check.case, check.oracle, check.measure):
+                forms += filter(inspect.isfunction, inspect.getclosurevars(part).nonlocals.values())
+            for function in forms:
+                yield function, case
+    for derivation in ledger.derivations().values():
+        yield derivation, {"seed": 0}
     for name in sorted({function.__module__ for function in functions().values()}):
         yield _imported_again, {"name": name}           # mistakes are put together while a module is imported
         if name.split(".")[1] in DOCTESTS:
@@ -138,8 +141,9 @@ def _runs():
     for contract in crosscheck.contracts().values():
         cases = inspect.getclosurevars(contract.judge).nonlocals.get("cases")
         for case in list(cases(0))[:1] if cases else ():
-            yield contract.reference, dict(zip(inspect.signature(contract.reference).parameters,
-                                               case.arguments.values()))
+            others = (other.function for other in (*contract.mistakes.values(), *contract.conventions.values()))
+            for function in (contract.reference, *others):
+                yield function, dict(zip(inspect.signature(function).parameters, case.arguments.values()))
 
 
 def _imported_again(name):
@@ -173,7 +177,7 @@ def replaced(tree, path, value):
 @st.composite
 def spoilt(draw, call):
     """The call with one of its arguments, or an entry of one, made into something else."""
-    places = [path for path, leaf in leaves(call) if not callable(leaf)]
+    places = [path for path, leaf in leaves(call) if isinstance(leaf, type) or not callable(leaf)]
     inner = [path[:n] for path in places for n in range(1, len(path)) if n > 1 or not path[0].startswith("*")]
     if not places:
         return call
@@ -190,6 +194,8 @@ def spoilt(draw, call):
 
 def _instead(value):
     """A strategy of what may stand where `value` does."""
+    if isinstance(value, type):
+        return st.sampled_from([int, np.int64, np.complex128, str, "float64", None, 3])
     if isinstance(value, (np.ndarray, np.generic)) and np.asarray(value).dtype.kind in "fiub":
         array = np.asarray(value)
         return st.sampled_from([*_reshaped(array), *_with_special(array), *[ANY_ARRAY] * 4, *NO_NUMBERS])
