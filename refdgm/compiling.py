@@ -5,6 +5,7 @@ chains, one slice a thread. The functions of `elementary` and `streams` are comp
 that both give the same numbers. Importing this module imports numba (0.3 s): samplers do so when they first run.
 """
 import hashlib
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,10 @@ from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, overload
 
-from refdgm import backend, cuda, elementary, streams
+from refdgm import backend, bits, cuda, elementary, streams
 
 HERE = Path(__file__).parent
-SHARED = ("elementary.py", "streams.py", "compiling.py", "jit.py")
+SHARED = ("bits.py", "elementary.py", "streams.py", "compiling.py", "jit.py")
 SLICES = 4                  # for each thread
 
 if numba.config.CPU_FEATURES is None and binding.get_host_cpu_features().get("avx512f"):
@@ -59,7 +60,8 @@ def shared(function, by_type=None, instead=None):
     {dtype: function} chooses by the type of its last argument. LLVM is told to inline: it must see a whole loop to run
     it on many chains at once."""
     table = by_type and {numba.from_dtype(np.dtype(real)): f for real, f in by_type.items()}
-    choose = (lambda *arguments: table.get(arguments[-1])) if table else (lambda *arguments: instead or function)
+    inner = instead or inspect.unwrap(function)             # without its guard
+    choose = (lambda *arguments: table.get(arguments[-1])) if table else (lambda *arguments: inner)
     overload(function, strict=False, jit_options={"forceinline": True, "error_model": "numpy"})(choose)
 
 
@@ -76,12 +78,12 @@ def _bitcast(to):
 
 INTEGER = {types.float64: types.int64, types.float32: types.int32}
 REAL = {integer: real for real, integer in INTEGER.items()}
-overload(elementary.bits_of)(lambda x: _bitcast(INTEGER[x]))
-overload(elementary.from_bits)(lambda x: _bitcast(REAL[x]))
+overload(bits.bits_of)(lambda x: _bitcast(INTEGER[x]))
+overload(bits.from_bits)(lambda x: _bitcast(REAL[x]))
 
 
 def _clamp(x, least, most):
-    """As elementary.clamp, in the two instructions that a processor has for it."""
+    """As bits.clamp, in the two instructions that a processor has for it."""
     x = least if x < least else x
     return most if most < x else x
 
@@ -97,8 +99,8 @@ def _fma(typing, a, b, c):
     return c(c, c, c), build
 
 
-shared(elementary.to, instead=lambda x, real: real(x))
-shared(elementary.clamp, instead=_clamp)
+shared(bits.to, instead=lambda x, real: real(x))
+shared(bits.clamp, instead=_clamp)
 shared(elementary.fma, instead=lambda a, b, c: _fma(a, b, c))
 for _i, _name in enumerate(elementary.Elementary._fields):
     shared(getattr(elementary, _name), {real: functions[_i] for real, functions in elementary.FOR.items()})

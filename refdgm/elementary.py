@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refdgm.bits import bits_of, clamp, from_bits, to
 
 SPLIT = 2.0**27 + 1         # x SPLIT - (x SPLIT - x) is the upper half of x's digits
 
@@ -31,26 +32,6 @@ class Elementary(NamedTuple):
     sincos: Callable
     box_muller: Callable
     tanh: Callable
-
-
-def bits_of(x):
-    """The bits of a floating-point number as an integer of the same width."""
-    return x.view(np.int64 if x.dtype == np.float64 else np.int32)
-
-
-def from_bits(x):
-    """The floating-point number that has these bits."""
-    return x.view(np.float64 if x.dtype == np.int64 else np.float32)
-
-
-def to(x, real):
-    """x, one number or many, as numbers of the type `real`."""
-    return x.astype(real, copy=False)
-
-
-def clamp(x, least, most):
-    """x within bounds; NaN stays NaN."""
-    return np.minimum(np.maximum(x, least), most)
 
 
 def elementary(real):

@@ -2,9 +2,9 @@
 import sys
 from importlib.machinery import PathFinder, SourceFileLoader
 
-ROOMS = ("numerics", "divergences", "diagnostics", "datasets", "updates", "gradients", "trees", "enumeration", "fused",
-         "chains", "continuous", "fitting", "models", "samplers", "directed", "undirected", "adversarial",
-         "autoencoders", "learning")
+ROOMS = ("elementary", "streams", "proposals", "numerics", "divergences", "diagnostics", "datasets", "updates",
+         "gradients", "trees", "enumeration", "fused", "chains", "continuous", "fitting", "models", "samplers",
+         "directed", "undirected", "adversarial", "autoencoders", "learning")
 
 
 class Loader(SourceFileLoader):

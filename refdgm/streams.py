@@ -20,7 +20,8 @@ import numpy as np
 
 from refdgm import validation as valid
 from refdgm.backend import xp
-from refdgm.elementary import box_muller, exp, to
+from refdgm.bits import to
+from refdgm.elementary import box_muller, exp
 
 WORD = 2**32
 LOW, HALF = np.uint64(WORD - 1), np.uint64(32)
