@@ -27,6 +27,8 @@ from autograd.tracer import isbox
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+import campaign_calls
+import campaign_learning
 import refdgm
 from refdgm import crosscheck, ledger
 from refdgm.loading import ROOMS
@@ -67,7 +69,9 @@ def recorded():
         for function, arguments in _runs():
             with contextlib.suppress(Exception):        # a mistake may fail; what it called was called
                 function(**arguments)
-    calls = {**recorder.calls, **dict(_compiled(functions(), recorder.calls))}
+    calls = {name: recorder.calls[place] for name, function in functions().items()
+             for place in [_place(inspect.unwrap(function).__code__)] if place in recorder.calls}
+    calls |= dict(_compiled(functions(), calls))
     return {name: call for name, call in calls.items() if judged(functions()[name], call, call) is None}
 
 
@@ -75,7 +79,7 @@ class Recorder:
     """Within it the first call of each function is kept; the interpreter tells of every call that it makes."""
 
     def __init__(self, public):
-        self.calls, self.name_of = {}, {_place(inspect.unwrap(f).__code__): name for name, f in public.items()}
+        self.calls, self.places = {}, {_place(inspect.unwrap(function).__code__) for function in public.values()}
 
     def __enter__(self):
         sys.setprofile(self.see)
@@ -84,8 +88,8 @@ class Recorder:
         sys.setprofile(None)
 
     def see(self, frame, event, _):
-        name = event == "call" and self.name_of.get(_place(frame.f_code))
-        if name and name not in self.calls:
+        place = event == "call" and _place(frame.f_code)
+        if place in self.places and place not in self.calls:
             count = frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount
             names, values = frame.f_code.co_varnames, frame.f_locals
             rest = ((flag, star) for flag, star in STARS if frame.f_code.co_flags & flag)
@@ -93,7 +97,7 @@ class Recorder:
                 star + name: values[name] for name, (_, star) in zip(names[count:], rest)}
             call = _without_boxes(call)
             if not any(isinstance(leaf, np.ndarray) and leaf.dtype.kind == "O" for _, leaf in leaves(call)):
-                self.calls[name] = copy.deepcopy(call)
+                self.calls[place] = copy.deepcopy(call)
 
 
 def _place(code):
@@ -134,6 +138,8 @@ def _runs():
                 yield function, case
     for derivation in ledger.derivations().values():
         yield derivation, {"seed": 0}
+    yield from campaign_learning.runs()
+    yield from campaign_calls.runs()
     for name in sorted({function.__module__ for function in functions().values()}):
         yield _imported_again, {"name": name}           # mistakes are put together while a module is imported
         if name.split(".")[1] in DOCTESTS:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import campaign
+import campaign_learning
 from refdgm import numerics
 from refdgm.models import rbm
 from refdgm.samplers import block_gibbs
@@ -34,17 +35,27 @@ def of(module):
     return [(campaign.functions()[name], call) for name, call in calls().items() if name.rsplit(".", 1)[0] == module]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_bad_input(module):
+def spoil(calls):
+    """Each (function, call) with a spoilt argument, EXAMPLES times."""
     @settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None,
               phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.data())
     def every_function(data):
-        for function, call in of(module):
-            bad = data.draw(campaign.spoilt(call), label=function.__name__)
+        for function, call in calls:
+            bad = data.draw(campaign.spoilt(call))
             wrong = campaign.judged(function, bad, call)
-            assert wrong is None, f"{function.__name__} of {bad}: {wrong}"
+            assert wrong is None, f"{function} of {bad}: {wrong}"
     every_function()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_bad_input(module):
+    spoil(of(module))
+
+
+def test_bad_input_to_what_learns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)                             # where a checkpoint goes that is called "nonsense"
+    spoil(campaign_learning.learners().values())
 
 
 def test_most_functions_are_called():
