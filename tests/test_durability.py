@@ -260,7 +260,7 @@ raise SystemExit(cli.main())
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_verify_outlives_kills(jobs):
-    words = ["-c", VERIFY, "verify", "ou2018.eq14", "fisher_equality", "bachman2015.eq14", "--instances", "300"]
+    words = ["-c", VERIFY, "verify", "ou2018.eq14", "kl_chain_rule", "bachman2015.eq14", "--instances", "300"]
     assert killed(600, *words, "--json", "whole.json")
     chance = random.Random(1)
     for _ in range(2):

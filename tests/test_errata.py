@@ -2,7 +2,7 @@
 import re
 from pathlib import Path
 
-from refdgm import cli, ledger, report
+from refdgm import cli, falsification, ledger, report
 
 ERRATA = Path(__file__).parent.parent / "ERRATA.md"
 
@@ -14,7 +14,8 @@ def words(text):
     return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?|inf", "#", text).split()
 
 
-def test_errata_are_current(capsys):
+def test_errata_are_current(capsys, monkeypatch):
+    monkeypatch.setattr(falsification, "forms", lambda claim: ())       # the instances take long, and are no words
     assert cli.main(["errata", "--format", "md"]) == 0
     assert words(capsys.readouterr().out) == words(ERRATA.read_text()), "run: refdgm errata --format md > ERRATA.md"
 
