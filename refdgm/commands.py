@@ -49,7 +49,7 @@ def verify(arguments):
 
 
 def show(arguments):
-    from refdgm import ledger, report, verification
+    from refdgm import ledger, report, verdicts, verification
     seeds = verification.seeds_from(arguments.seed, arguments.instances)
     tasks = verification.resolve([arguments.name])
     if arguments.name in ledger.documents():
@@ -64,7 +64,7 @@ def show(arguments):
             pages.append(report.derivation_text(known[task.id], record))
         else:
             claim = verification.of_task(task)[0].get(task.id)
-            entry = ledger.entries().get(task.id) or verification.words_of(claim)
+            entry = verdicts.words_of(claim) if claim else ledger.entries()[task.id]
             pages.append(report.claim_text(entry, record, verification.used_in(task.id)))
     print("\n\n".join(pages))
     return 1 if verification.fell_short(records) else 0

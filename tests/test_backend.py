@@ -20,7 +20,7 @@ from scipy import special
 
 import refdgm
 from refdgm import (backend, cli, crosscheck, diagnostics, doctor, enumeration, fused, ledger, numerics, proposals,
-                    report, updates, verification)
+                    report, updates, verdicts, verification)
 from refdgm.checking import Claim, equals
 from refdgm.directed import elbo, iwae_network, iwae_pathwise, sbn_gradients
 from refdgm.learning import (
@@ -569,9 +569,9 @@ def test_verify_sees_what_is_wrong_on_the_device_alone():
         return {"x": np.random.default_rng(seed).uniform(1.0, 2.0, size=4)}
     claim = Claim("x", lambda x: x**2 + (1.0 if backend.on_device(x) else 0.0), equals(lambda x: x**2, case),
                   {"x": lambda x: x, "2x": lambda x: 2 * x + 1})
-    assert verification.verify_claim(claim, range(4))["status"] == "confirmed"
+    assert verdicts.verify_claim(claim, range(4))["status"] == "confirmed"
     with strict_cupy.installed(), backend.use("numpy"):
-        record = verification.verify_claim(claim, range(4), backend="cupy")
+        record = verdicts.verify_claim(claim, range(4), backend="cupy")
     assert record["status"] == "contradicted" and record["backend"] == "cupy"
 
 

@@ -4,7 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from refdgm import ledger, verification
+from refdgm import ledger, verdicts
 from refdgm.checking import Claim
 
 SEEDS = range(4)
@@ -13,7 +13,7 @@ EXECUTED = sorted(ledger.claims())
 
 @cache
 def record(id):
-    return verification.verify_claim(ledger.claims()[id], SEEDS)
+    return verdicts.verify_claim(ledger.claims()[id], SEEDS)
 
 
 @pytest.mark.parametrize("id", EXECUTED)
@@ -37,7 +37,7 @@ def test_rejects(id):
 
 @pytest.mark.parametrize("name", sorted(ledger.derivations()))
 def test_derivation(name):
-    found = verification.verify_derivation(ledger.derivations()[name], SEEDS)
+    found = verdicts.verify_derivation(ledger.derivations()[name], SEEDS)
     assert found["status"] == "confirmed", found["problem"]
     relations = [line["relation"] for line in found["lines"]]
     assert relations[0] == "" and "!=" in relations and set(relations) - {"", "!="}, "a start, a step, and a mistake"
@@ -76,6 +76,6 @@ def test_a_run_repeats_itself():
     """The same seed gives the same numbers: nothing draws from global state."""
     before = np.random.get_state()[1].copy()
     id = "ou2018.eq15"
-    first, second = (verification.verify_claim(ledger.claims()[id], SEEDS) for _ in range(2))
+    first, second = (verdicts.verify_claim(ledger.claims()[id], SEEDS) for _ in range(2))
     assert first["measured"] == second["measured"]
     assert np.array_equal(before, np.random.get_state()[1])

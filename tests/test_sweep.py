@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refdgm import verification
+from refdgm import verdicts, verification
 from refdgm.claim import ENOUGH, Check, Claim
 from refdgm.derivation import at_most, derivation, equals, mistake, start
 from refdgm.journal import Journal, dumps
@@ -85,8 +85,8 @@ def facts(record):
 def test_claims_merge(cut, relation, strict, verdict, data):
     numbers, wrong, ranges = cut
     claim = claim_of(numbers, wrong, relation, strict, verdict)
-    whole = verification.verify_claim(claim, range(len(numbers)))
-    parts = [verification.verify_claim(claim, seeds, reject=seeds[0] == 0) for seeds in ranges]
+    whole = verdicts.verify_claim(claim, range(len(numbers)))
+    parts = [verdicts.verify_claim(claim, seeds, reject=seeds[0] == 0) for seeds in ranges]
     assert facts(in_a_tree(data.draw, parts)) == facts(whole)
 
 
@@ -95,8 +95,8 @@ def test_claims_merge(cut, relation, strict, verdict, data):
 def test_derivations_merge(cut, data):
     numbers, wrong, ranges = cut
     page = derivation_of(numbers, wrong, latex=data.draw(st.sampled_from([99, 2, *(seeds[0] for seeds in ranges)])))
-    whole = verification.verify_derivation(page, range(len(numbers)))
-    parts = [verification.verify_derivation(page, seeds) for seeds in ranges]
+    whole = verdicts.verify_derivation(page, range(len(numbers)))
+    parts = [verdicts.verify_derivation(page, seeds) for seeds in ranges]
     assert facts(in_a_tree(data.draw, parts)) == facts(whole)
 
 
@@ -104,7 +104,7 @@ def test_the_examples_meet_every_status():
     """Otherwise the two tests above would say little."""
     calm, wild = [0.5] * 8, [7.0] * 8
     def status(numbers, wrong=wild, strict=0.0):
-        return verification.verify_claim(claim_of(numbers, wrong, "<=", strict, "misprint"), range(8))
+        return verdicts.verify_claim(claim_of(numbers, wrong, "<=", strict, "misprint"), range(8))
     assert status(calm)["status"] == "confirmed"
     assert status([0.5] * 7 + [7.0])["problem"] == \
         "measured 7 where <= 1 is needed, shown by --seed 7 --instances 1."
@@ -112,15 +112,15 @@ def test_the_examples_meet_every_status():
     assert "never strict" in status(calm, strict=1e-6)["problem"]
     error = status([0.5] * 7 + [None])
     assert error["status"] == "error" and error["seed"] == 7 and "none at 7" in error["problem"]
-    other_lines = verification.verify_derivation(derivation_of(calm, wild, 5), range(8))
+    other_lines = verdicts.verify_derivation(derivation_of(calm, wild, 5), range(8))
     assert "must yield the same lines" in other_lines["problem"]
-    assert "never strict" in verification.verify_derivation(derivation_of([0.0] * 8, wild, 9), range(8))["problem"]
+    assert "never strict" in verdicts.verify_derivation(derivation_of([0.0] * 8, wild, 9), range(8))["problem"]
 
 
 def test_what_must_not_hold_is_asked_on_the_first_seeds_alone():
     claim = claim_of([0.5] * 9, [0.5] * 4 + [7.0] * 5, "<=", 0.0, "misprint")
-    assert "not rejected" in verification.verify_claim(claim, range(9))["problem"]
-    later = verification.verify_claim(claim, range(4, 9), reject=False)
+    assert "not rejected" in verdicts.verify_claim(claim, range(9))["problem"]
+    later = verdicts.verify_claim(claim, range(4, 9), reject=False)
     assert later["mistakes"] is None and later["status"] == "confirmed"
 
 
