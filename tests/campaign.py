@@ -130,12 +130,13 @@ def _runs():
         for check in filter(None, (claim.check, claim.without, claim.inequality)):
             yield check.case, {"seed": 0}
             case = check.case(0)
+            to = {check.along[0]: check.along[1][0]} if check.along else {}
             yield check, {"claimed": claim.claimed, "seeds": range(1)}
             yield check.oracle, {"case": case}
             for part in (check.case, check.oracle, check.measure):
                 forms += filter(inspect.isfunction, inspect.getclosurevars(part).nonlocals.values())
             for function in forms:
-                yield function, case
+                yield function, case | to
     for derivation in ledger.derivations().values():
         yield derivation, {"seed": 0}
     yield from campaign_learning.runs()
