@@ -18,7 +18,7 @@ LAYERS = [("array_library",), ("autograd_on_device",), ("backend",),
           ("derivations", "contracts", "reproduction"), ("ledger",), ("verdicts",), ("merging",),
           ("verification", "falsification", "crosscheck", "derivation_files"),
           ("report", "crosscheck_report", "doctor", "bench_process", "gpu_clock", "pages", "notebooks", "course"),
-          ("benchmark",),
+          ("benchmark", "bench_peers"),
           ("site", "walk", "exercise", "bench_cases", "vectors", "testing"), ("commands", "pytest_plugin"),
           ("cli",), ("__main__",)]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,114 +1,21 @@
 """The samplers without a file of their own here: Gibbs steps of deep and directed models, Metropolis, HMC, weights.
 
-A peer's step is written once, for NumPy, JAX and PyTorch alike: on whole arrays, with the few functions in which they
-differ taken from a `Library`. JAX compiles the loop over all steps; BlackJAX has kernels of its own for two of them.
+A peer's step is written once, for NumPy, JAX and PyTorch alike, see refdgm.bench_peers.any_library; BlackJAX
+has kernels of its own for two of them.
 """
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from refdgm.bench_peers import any_library, mixture
+from refdgm.bench_peers.any_library import Library, Work
 from refdgm.benchmark import Case
 from refdgm.models import dbm, gaussian_rbm, rbm, sbn
-from refdgm.models.targets import gaussian_mixture
 from refdgm.proposals import LogWeight, normal
 from refdgm.samplers import ais, dbm_gibbs, finite_metropolis, gaussian_rbm_gibbs, hamiltonian, random_walk
 from refdgm.samplers import resampling, sbn_gibbs
 
-MEAN = np.array([[2.0, 2.0], [-2.0, 2.0], [2.0, -2.0], [-2.0, -2.0]])
-LOG_WEIGHT = np.log([0.1, 0.2, 0.3, 0.4])
 EPS, LEAPS, SCALE, WIDE = 0.7, 5, 1.5, 3.0      # of HMC and its leapfrog steps, of the random walk, of a proposal
-
-
-class Library(NamedTuple):
-    """The functions of an array library that the steps are written with; randn and rand take a shape."""
-    np: Any
-    randn: Callable
-    rand: Callable
-    real: Callable              # of bits
-    sigmoid: Callable
-    softplus: Callable
-
-
-class Work(NamedTuple):
-    """What a case does, for one type of numbers."""
-    refdgm: Callable            # () -> the state after all steps, as an array
-    step: Callable              # (library, constants, state, t) -> state, tuples of arrays
-    constants: tuple
-    start: tuple                # state
-    result: Callable            # state -> the same array as refdgm gives
-    blackjax: Callable | None = None        # (blackjax, log_p) -> kernel
-
-
-# ---- the libraries ---------------------------------------------------------------------
-
-def _numpy(work, steps, real):
-    rng = np.random.default_rng(0)
-    library = Library(np, lambda shape: rng.standard_normal(shape, dtype=real), lambda shape: rng.random(shape, real),
-                      lambda bits: bits.astype(real), lambda a: 1 / (1 + np.exp(-a)),
-                      lambda a: np.maximum(a, 0) + np.log1p(np.exp(-abs(a))))
-
-    def run():
-        state = work.start
-        for t in range(steps):
-            state = work.step(library, work.constants, state, t)
-        return work.result(state)
-    return run
-
-
-def _jax(work, steps, real):
-    import jax
-    jax.config.update("jax_enable_x64", real is np.float64)
-
-    def step(t, carry):
-        key, state = carry
-        keys = iter(jax.random.split(key, 40))
-        library = Library(jax.numpy, lambda shape: jax.random.normal(next(keys), shape, real),
-                          lambda shape: jax.random.uniform(next(keys), shape, real), lambda bits: bits.astype(real),
-                          jax.nn.sigmoid, jax.nn.softplus)
-        key = next(keys)
-        return key, work.step(library, constants, state, t)
-
-    constants = tuple(jax.numpy.asarray(a) for a in work.constants)
-    run = jax.jit(lambda key, state: jax.lax.fori_loop(0, steps, step, (key, state))[1])
-    key, start = jax.random.key(0), tuple(jax.numpy.asarray(a) for a in work.start)
-    return lambda: np.asarray(work.result(jax.block_until_ready(run(key, start))))
-
-
-def _torch(work, steps, real):
-    import torch
-    constants, start = (tuple(torch.from_numpy(np.array(a)) for a in some) for some in (work.constants, work.start))
-    dtype = torch.from_numpy(np.zeros(1, real)).dtype
-    library = Library(torch, partial(torch.randn, dtype=dtype), partial(torch.rand, dtype=dtype),
-                      lambda bits: bits.to(dtype), torch.sigmoid, torch.nn.functional.softplus)
-
-    @torch.no_grad()
-    def run():
-        state = start
-        for t in range(steps):
-            state = work.step(library, constants, state, t)
-        return work.result(state).numpy()
-    return run
-
-
-def _blackjax(work, steps, real):
-    import blackjax
-    import jax
-    jax.config.update("jax_enable_x64", real is np.float64)
-    mean, log_weight = (jax.numpy.asarray(a, real) for a in (MEAN, LOG_WEIGHT))
-
-    def log_p(x):
-        return jax.nn.logsumexp(log_weight - 0.5 * jax.numpy.sum((mean - x)**2, axis=1))
-
-    kernel = work.blackjax(blackjax, log_p)
-
-    def one(states, key):
-        return jax.vmap(kernel.step)(jax.random.split(key, len(work.start[0])), states)[0], None
-
-    run = jax.jit(lambda x, keys: jax.lax.scan(one, jax.vmap(kernel.init)(x), keys)[0].position)
-    keys, start = jax.random.split(jax.random.key(0), steps), jax.numpy.asarray(work.start[0])
-    return lambda: np.asarray(run(start, keys))
 
 
 # ---- Gibbs -----------------------------------------------------------------------------
@@ -193,12 +100,11 @@ def _log_p_and_score(library, mean, log_weight, x):
     return top + library.np.log(total), (share[:, :, None] * away).sum(1) / total[:, None]
 
 
-def _on_mixture(sampler, arguments, more, blackjax):
+def _on_mixture(sampler, arguments, more):
     """A chain whose steps propose y with log ratio `more(library, evaluate, x, log_p, score)`."""
     def work(chains, steps, real):
-        target = gaussian_mixture(np.exp(LOG_WEIGHT), MEAN, 1.0)
-        constants = MEAN.astype(real), LOG_WEIGHT.astype(real)
-        x = np.random.default_rng(0).uniform(-3, 3, (chains, 2)).astype(real)
+        target, log_weight, mean, x = mixture.problem(chains, real)
+        constants = mean, log_weight
         start = sampler.init(target, x, seed=1, real=real)
 
         def step(library, constants, state, t):
@@ -210,7 +116,7 @@ def _on_mixture(sampler, arguments, more, blackjax):
 
         found = _log_p_and_score(Library(np, *[None] * 5), *constants, x)
         return Work(lambda: sampler.run(target, start, *arguments, steps).state.x, step, constants, (x, *found),
-                    lambda state: state[0], blackjax)
+                    lambda state: state[0])
     return work
 
 
@@ -233,7 +139,8 @@ def _leapfrog(library, evaluate, x, log_p, score):
 
 def _resampling(chains, steps, real):
     q = normal(np.zeros(2), WIDE, real)
-    weight, start = LogWeight(gaussian_mixture(np.exp(LOG_WEIGHT), MEAN, 1.0), q), resampling.init(q, chains, seed=1)
+    target, log_weight, mean, _ = mixture.problem(chains, real)
+    weight, start = LogWeight(target, q), resampling.init(q, chains, seed=1)
 
     def step(library, constants, state, t):
         x, top, total = state
@@ -246,7 +153,7 @@ def _resampling(chains, steps, real):
         return library.np.where((library.rand(top.shape) * total < fresh)[:, None], new, x), highest, total
 
     return Work(lambda: resampling.run(q, weight, start, steps).state.x, step,
-                (MEAN.astype(real), LOG_WEIGHT.astype(real)), (start.x, start.top, start.total), lambda state: state[0])
+                (mean, log_weight), (start.x, start.top, start.total), lambda state: state[0])
 
 
 def _finite(chains, steps, real):
@@ -282,21 +189,22 @@ SAMPLERS = {        # name: (what is done, maker of its work, chains, steps)
     "ais": ("annealed importance sampling of an RBM of 64 + 64 units", _ais, 1000, 50),
     "finite": ("Metropolis-Hastings on 16 states", _finite, 10**5, 10),
     "random_walk": ("random-walk Metropolis on 4 normals in the plane",
-                    _on_mixture(random_walk, (SCALE,), _walk, _random_walk), 10**5, 10),
+                    _on_mixture(random_walk, (SCALE,), _walk), 10**5, 10),
     "hmc": (f"HMC of {LEAPS} leapfrog steps on 4 normals in the plane",
-            _on_mixture(hamiltonian, (EPS, LEAPS), _leapfrog, _hmc), 2 * 10**4, 10),
+            _on_mixture(hamiltonian, (EPS, LEAPS), _leapfrog), 2 * 10**4, 10),
     "resampling": ("importance sampling with resampling on 4 normals in the plane", _resampling, 10**5, 20)}
+BLACKJAX = {"random_walk": _random_walk, "hmc": _hmc}
 
 
 def _case(name, real):
     what, maker, chains, steps = SAMPLERS[name]
     dtype = np.dtype(real).name
-    peers = {"NumPy": _numpy, "JAX": _jax, "PyTorch": _torch}
-    if name in ("random_walk", "hmc"):
-        peers["BlackJAX"] = _blackjax
+    peers = {peer: (lambda by=by: by(maker(chains, steps, real), steps, real))
+             for peer, by in any_library.PEERS.items()}
+    if name in BLACKJAX:
+        peers["BlackJAX"] = partial(mixture.by_blackjax, BLACKJAX[name], steps, real, chains)
     return Case(f"samplers.{name}.{dtype}", f"{what}: {steps} steps of {chains} chains", steps * chains, "chain-steps",
-                dtype, lambda: maker(chains, steps, real).refdgm,
-                {peer: (lambda by=by: by(maker(chains, steps, real), steps, real)) for peer, by in peers.items()},
+                dtype, lambda: maker(chains, steps, real).refdgm, peers,
                 observe=lambda a: a if a.ndim == 1 else a.mean(axis=1), quick=name == "finite")
 
 
