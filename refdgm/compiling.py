@@ -20,7 +20,7 @@ from numba.extending import intrinsic, overload
 from refdgm import backend, bits, cuda, elementary, streams
 
 HERE = Path(__file__).parent
-SHARED = ("bits.py", "elementary.py", "streams.py", "compiling.py", "jit.py")
+SHARED = ("bits.py", "elementary.py", "streams.py", "compiling.py", "products.py", "jit.py", "moves.py")
 SLICES = 4                  # for each thread
 
 if numba.config.CPU_FEATURES is None and binding.get_host_cpu_features().get("avx512f"):
