@@ -40,7 +40,7 @@ def stream(seed, chains, first=0):
     >>> uniforms(stream(seed=1, chains=2), 3).round(4).tolist()
     [[0.8903, 0.8947, 0.5857], [0.0275, 0.2598, 0.2228]]
     """
-    valid.count("seed", seed, 0)
+    valid.count("seed", seed, 0, most=np.inf)
     valid.require(seed < 2**64, f"seed must be below 2**64, but is {seed}.")
     valid.count("the number of chains", chains)
     valid.count("the first chain", first, 0)

@@ -2,12 +2,15 @@
 
 Arguments may be autograd boxes (inside a gradient); those are looked at by value.
 """
+from numbers import Real
+
 from autograd.tracer import getval
 
 from refdgm.backend import xp as np
 
 MAX_STATES = 2**22          # 4 million states: about a second, and 32 MiB for each float64 per state
 SUM_TO_ONE = 1e-8           # a table written with 8 decimals still counts as a distribution
+SQUARE = 1e150              # a number and its inverse up to here have a square that is neither infinite nor zero
 
 
 def require(condition, message):
@@ -89,10 +92,29 @@ def covers(name_q, q, name_p, p):
                            f"but {name_q}{_at(bad)} = 0 where {name_p} = {_first(p, bad)}.")
 
 
-def count(name, n, least=1):
-    """`n` is an integer and at least `least`."""
+def count(name, n, least=1, most=2**32):
+    """`n` is an integer from `least` to `most`; no stream has numbers for more chains, or more steps."""
     require(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= least,
             f"{name} must be an integer of at least {least}, but is {n!r}.")
+    require(n <= most, f"{name} must be an integer of at most {most}, but is {n}.")
+
+
+def number(name, x, least=-np.inf):
+    """`x` is a real number, finite and at least `least`."""
+    require(isinstance(x, Real) and least <= x < np.inf,
+            f"{name} must be a number{f' of at least {least:g}' if least > -np.inf else ''}, but is {x!r}.")
+
+
+def moderate(name, x):
+    """`x` is a real number that can be squared."""
+    require(isinstance(x, Real) and abs(x) <= SQUARE,
+            f"{name} must be a number between -{SQUARE:g} and {SQUARE:g}, but is {x!r}.")
+
+
+def positive(name, x):
+    """`x` is a real number above zero, and it and its inverse can be squared."""
+    require(isinstance(x, Real) and 1 / SQUARE <= x <= SQUARE,
+            f"{name} must be positive, from {1 / SQUARE:g} to {SQUARE:g}, but is {x!r}.")
 
 
 def power(base, exponent):
