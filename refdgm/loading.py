@@ -4,7 +4,7 @@ from importlib.machinery import PathFinder, SourceFileLoader
 
 ROOMS = ("elementary", "streams", "proposals", "numerics", "divergences", "diagnostics", "datasets", "updates",
          "gradients", "trees", "enumeration", "fused", "chains", "continuous", "fitting", "models", "samplers",
-         "directed", "undirected", "adversarial", "autoencoders", "learning")
+         "f_divergences", "directed", "undirected", "adversarial", "autoencoders", "learning")
 
 
 class Loader(SourceFileLoader):
