@@ -14,7 +14,8 @@ import numpy as onp
 
 from refdgm.adversarial.febm import SMOOTH, best_H, gap, objective, ratio, tables_case
 from refdgm.derivation import at_least, derivation, equals, mistake, start
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence
+from refdgm.divergences import f_bound, f_divergence
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.energy import law_of
 
 

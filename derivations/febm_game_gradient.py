@@ -16,7 +16,7 @@ from autograd import elementwise_grad, grad, jacobian
 
 from refdgm.adversarial.febm_game import game_case, grad_theta, objective, reward, slope_on_data, slope_on_model
 from refdgm.derivation import derivation, equals, mistake, start
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.energy import contrast, energy, grad_energy, law, law_of, random_case, score
 
 

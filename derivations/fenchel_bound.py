@@ -17,7 +17,8 @@ from autograd import elementwise_grad
 from refdgm.adversarial.conjugates import search_over_t, search_over_u
 from refdgm.adversarial.vdm_bound import best_constants, blocks_case, guess_case
 from refdgm.derivation import at_least, derivation, equals, mistake, start
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence, in_domain
+from refdgm.divergences import f_bound, f_divergence
+from refdgm.f_divergences import F_DIVERGENCES, in_domain
 
 NAMES = tuple(name for name in F_DIVERGENCES if name != "total variation")      # strictly convex
 

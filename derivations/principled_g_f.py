@@ -17,7 +17,8 @@ from autograd import elementwise_grad, grad
 from refdgm.adversarial.conjugates import search_over_u
 from refdgm.adversarial.output_activation import log_ratio_at, outputs_case
 from refdgm.derivation import at_most, derivation, equals, mistake, start
-from refdgm.divergences import F_DIVERGENCES, f_bound, f_divergence
+from refdgm.divergences import f_bound, f_divergence
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.finite_game import crossing, random_logits
 
 NAMES = tuple(name for name in F_DIVERGENCES if name != "total variation")

@@ -15,7 +15,7 @@ from autograd import jacobian as differentiate
 
 from refdgm.adversarial.game_field import blocks_of, equilibrium_case
 from refdgm.derivation import derivation, equals, mistake, start
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.energy_game import covariance, gradients, mean, outer, second_moment, value
 
 

@@ -10,7 +10,7 @@ import pytest
 from autograd import elementwise_grad
 
 from refdgm import elementary, numerics
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models import gaussian_posterior, rbm, sbn
 from refdgm.samplers import importance
 

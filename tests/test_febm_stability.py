@@ -5,7 +5,7 @@ from autograd import grad, hessian
 
 from refdgm.adversarial import bias_correction, game_field, likelihood_limits, stability
 from refdgm.distances import distance
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models import energy_game, gaussian_fit
 
 

@@ -5,7 +5,7 @@ import pytest
 import refdgm
 from refdgm import datasets, trees, updates
 from refdgm.adversarial import febm_algorithm, mixture_minima
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.learning import febm_learning as L
 from refdgm.models import critic, gaussian_fit
 from refdgm.models.gaussian_fit import PRINTED

@@ -6,7 +6,7 @@ import pytest
 
 import refdgm
 from refdgm import datasets, trees, updates
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.learning import gan_learning
 from refdgm.models import critic, gaussian_fit
 

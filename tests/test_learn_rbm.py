@@ -8,7 +8,8 @@ from scipy.optimize import minimize
 import refdgm
 from refdgm import datasets, trees, updates
 from refdgm.adversarial import febm_algorithm
-from refdgm.divergences import F_DIVERGENCES, f_divergence
+from refdgm.divergences import f_divergence
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.learning import dbm_learning as D
 from refdgm.learning import rbm_learning as R
 from refdgm.models import dbm, rbm

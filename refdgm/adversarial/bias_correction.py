@@ -19,7 +19,7 @@ Rejection turns draws from a fair coin into draws with p(heads) = 0.8, and lets 
 
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.energy import law_of
 from refdgm.models.finite_game import crossing
 from refdgm.numerics import all_tuples

@@ -21,7 +21,7 @@ from autograd import elementwise_grad
 
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
-from refdgm.divergences import F_DIVERGENCES, in_domain
+from refdgm.f_divergences import F_DIVERGENCES, in_domain
 from refdgm.models.finite_game import supremum
 
 

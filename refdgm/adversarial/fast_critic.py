@@ -25,7 +25,7 @@ from autograd import hessian
 
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, provided, tends_to
-from refdgm.divergences import F_DIVERGENCES, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import (blocks, covariance, definite, energy, jacobian, mean, outer, random_game,
                                        random_models, second_moment)
 from refdgm.numerics import log_softmax

@@ -27,7 +27,8 @@ from autograd import value_and_grad
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, minimises, vanishes
-from refdgm.divergences import f_bound, f_divergence, F_DIVERGENCES, named, SMOOTH
+from refdgm.divergences import f_bound, f_divergence
+from refdgm.f_divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import law_of, log_partition
 
 

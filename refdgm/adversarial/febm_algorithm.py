@@ -29,7 +29,7 @@ from autograd.tracer import getval
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, converges_to, equals
-from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import energy, grad_energy, law, law_of, random_case
 from refdgm.numerics import all_tuples, weighted_sum
 

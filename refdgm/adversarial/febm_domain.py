@@ -15,7 +15,7 @@ Reverse KL has f* for t < 0 only; T = f'(e^v) is there for any v, and f*(T) = v 
 
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
-from refdgm.divergences import SMOOTH, named
+from refdgm.f_divergences import SMOOTH, named
 from refdgm.models.finite_game import supremum
 
 

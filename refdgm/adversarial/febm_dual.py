@@ -27,7 +27,7 @@ from autograd import grad, jacobian
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, has_order, is_gradient_of
-from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import grad_energy, law, random_case
 from refdgm.numerics import all_tuples, gaussian_log_prob, trapezoid, weighted_sum
 

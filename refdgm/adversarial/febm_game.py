@@ -25,7 +25,7 @@ from autograd import jacobian
 
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_gradient_of
-from refdgm.divergences import F_DIVERGENCES, named, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import contrast, energy, grad_energy, law_of, log_partition, random_case
 
 

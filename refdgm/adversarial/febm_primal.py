@@ -24,7 +24,8 @@ from autograd.tracer import getval
 
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, vanishes
-from refdgm.divergences import f_divergence, F_DIVERGENCES, named, SMOOTH
+from refdgm.divergences import f_divergence
+from refdgm.f_divergences import F_DIVERGENCES, named, SMOOTH
 from refdgm.models.energy import energy, grad_energy, law, log_law, log_partition, random_case, score
 
 

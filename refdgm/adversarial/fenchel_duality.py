@@ -20,7 +20,7 @@ The conjugate of f = u^2 / 2 is t^2 / 2; at t = 3, by search:
 from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_most
-from refdgm.divergences import F_DIVERGENCES, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, SMOOTH
 
 
 def supremum(g, n, low=-12.0, high=12.0, points=121, rounds=6):

@@ -34,7 +34,7 @@ from autograd import elementwise_grad
 
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
-from refdgm.divergences import F_DIVERGENCES, alpha_divergence, weighted_jensen_shannon
+from refdgm.f_divergences import F_DIVERGENCES, alpha_divergence, weighted_jensen_shannon
 from refdgm.numerics import log_sigmoid
 
 

@@ -17,7 +17,7 @@ A spiral inwards, lambda = -1 +- 5i: steps must be shorter than 2/26, or it turn
 
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, equals, tends_to
-from refdgm.divergences import F_DIVERGENCES, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import blocks, definite, gradients, jacobian, stable_game
 
 

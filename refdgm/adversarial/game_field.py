@@ -22,7 +22,7 @@ from autograd import jacobian as autograd_jacobian
 
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, is_at_least, provided
-from refdgm.divergences import F_DIVERGENCES, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import (blocks, covariance, gradients, jacobian, mean, mean_in_covariances, outer,
                                        random_game, random_gradients, second_moment, validate, value)
 

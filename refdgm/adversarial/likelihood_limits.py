@@ -24,7 +24,7 @@ from autograd import grad
 
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals, has_order
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models import noise_contrast
 from refdgm.models.energy_game import energy, gradients, random_game, variational
 from refdgm.models.noise_contrast import posterior

@@ -22,7 +22,7 @@ from autograd import value_and_grad
 from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_ordered, provided
-from refdgm.divergences import F_DIVERGENCES, alpha_divergence
+from refdgm.f_divergences import F_DIVERGENCES, alpha_divergence
 from refdgm.models import gaussian_fit
 from refdgm.models.gaussian_fit import (WEIGHTS, X, energy, is_near_printed, log_partition, log_target, moments,
                                         near_printed)

@@ -14,7 +14,7 @@ The slope of reverse KL vanishes on the narrow mode, too, at the minimum printed
 
 >>> import numpy as np
 >>> from refdgm.adversarial.mixture_minima import log_target, slope
->>> from refdgm.divergences import F_DIVERGENCES
+>>> from refdgm.f_divergences import F_DIVERGENCES
 >>> mixture = {"w": np.array([0.33, 0.67]), "mean": np.array([-1.0, 2.0]), "std": np.array([0.25, 2**0.5])}
 >>> at = slope(np.array([-0.9582, np.log(0.3085)]), log_target(mixture), F_DIVERGENCES["reverse kl"])
 >>> round(float(np.abs(at).max()), 2)

@@ -23,7 +23,7 @@ The standard deviation that the game learns with KL, near 1.83, that of the mixt
 from refdgm.backend import here
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, converges_to, is_at_most, provided
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.gaussian_fit import (energy, grad_energy, is_near_printed, log_model, log_target, near_printed,
                                         optimum)
 from refdgm.numerics import trapezoid

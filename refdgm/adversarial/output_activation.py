@@ -26,7 +26,8 @@ import autograd.numpy as np
 
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, is_ordered, provided
-from refdgm.divergences import F_DIVERGENCES, f_divergence, in_domain
+from refdgm.divergences import f_divergence
+from refdgm.f_divergences import F_DIVERGENCES, in_domain
 from refdgm.models.finite_game import random_logits, supremum
 
 STRICT = tuple(name for name in F_DIVERGENCES if name != "total variation")     # f' strictly increasing

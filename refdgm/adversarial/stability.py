@@ -25,7 +25,7 @@ The largest real eigenvalue of one model, and a bound on it; the printed bound i
 
 from refdgm.backend import xp as np
 from refdgm.checking import ROUNDING, Claim, is_at_least, is_ordered, is_stable, provided
-from refdgm.divergences import F_DIVERGENCES, SMOOTH
+from refdgm.f_divergences import F_DIVERGENCES, SMOOTH
 from refdgm.models.energy_game import Blocks, blocks, definite, jacobian, random_models
 
 

@@ -16,7 +16,8 @@ A linear term in f does not count: two f that differ by 3 (u - 1) have one diver
 
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, is_at_least, is_at_most
-from refdgm.divergences import f_bound, f_divergence, F_DIVERGENCES, SMOOTH
+from refdgm.divergences import f_bound, f_divergence
+from refdgm.f_divergences import F_DIVERGENCES, SMOOTH
 from refdgm.numerics import kl
 
 

@@ -27,7 +27,7 @@ from autograd import grad, jacobian
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_gradient_of, is_stable
-from refdgm.divergences import F_DIVERGENCES, named
+from refdgm.f_divergences import F_DIVERGENCES, named
 from refdgm.models.finite_game import supremum
 from refdgm.numerics import all_tuples, weighted_sum
 

@@ -23,7 +23,8 @@ import autograd.numpy as np
 
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_most, vanishes
-from refdgm.divergences import F_DIVERGENCES, f_divergence, js, u_log_u
+from refdgm.divergences import f_divergence, js
+from refdgm.f_divergences import F_DIVERGENCES, u_log_u
 from refdgm.models.finite_game import random_laws, supremum
 from refdgm.numerics import kl
 

@@ -1,7 +1,7 @@
 r"""Contracts of entropies and of divergences between two tables (ou2018 Notations, Eq. 26; yu2020 Sec. 2.1).
 
     H[p] = -sum p log p    KL[p||q] = sum p log p/q    JS[p||q] = KL[p||m]/2 + KL[q||m]/2,  m = (p + q)/2
-    D_f[p||q] = sum q f(p/q), with the f of divergences.F_DIVERGENCES, which has what others write differently
+    D_f[p||q] = sum q f(p/q), with the f of f_divergences.F_DIVERGENCES, which has what others write differently
 
 Everything is in nats. A table may have zeros.
 """
@@ -11,7 +11,7 @@ from refdgm import divergences, numerics
 from refdgm.adversarial.variational_bound import f_divergence_of
 from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES, alpha_divergence, weighted_jensen_shannon
 from refdgm.values import values
 
 P, Q = (Argument(name, "(..., n)", "probabilities, with sum one over the last axis", "table") for name in "pq")
@@ -96,7 +96,7 @@ CHOICES = {"alpha": (0.4, 1.7, -0.6, 2.5), "weight": (0.3, 0.8)}
 ALPHA = Argument("alpha", "", "the order, neither 0 nor 1", "number")
 WEIGHT = Argument("weight", "", "the weight of p, between 0 and 1", "number")
 SYMMETRIC = ("squared hellinger", "jeffrey", "gan", "total variation")
-MADE = {"alpha": divergences.alpha_divergence, "weight": divergences.weighted_jensen_shannon}
+MADE = {"alpha": alpha_divergence, "weight": weighted_jensen_shannon}
 
 
 def D(row):

@@ -3,17 +3,16 @@ r"""Contracts of what f-GAN and f-EBM need of each f: its conjugate f* and an ou
     f*(t) = sup_{u >= 0} ut - f(u), for t up to f'(inf); constant below f'(0), where that is finite
     g_f   an increasing map of all numbers into the domain of f*: the f-GAN paper's choices
 
-The f are those of divergences.F_DIVERGENCES. To scale f, or to add c (u - 1) to it, changes f* and not what is trained.
+The f are those of f_divergences.F_DIVERGENCES. To scale f, or to add c (u - 1), changes f* and not what is trained.
 """
 from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
 
-from refdgm import divergences
 from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
-from refdgm.divergences import F_DIVERGENCES, in_domain
+from refdgm.f_divergences import F_DIVERGENCES, alpha_divergence, in_domain, weighted_jensen_shannon
 from refdgm.numerics import log_sigmoid, sigmoid
 from refdgm.values import values
 
@@ -65,7 +64,7 @@ ROWS = {
                           halved("jensen-shannon"),
                           activations={"log 2 forgotten": Other(log_sigmoid, "g = log 2 + log sigmoid(v): with less, "
                                                                              "p > q cannot be said")}),
-    "weighted_js": Row(divergences.weighted_jensen_shannon, lambda w: divergences.weighted_jensen_shannon(1 - w),
+    "weighted_js": Row(weighted_jensen_shannon, lambda w: weighted_jensen_shannon(1 - w),
                        {"of the unweighted one": Other(lambda t, w: F_DIVERGENCES["jensen-shannon"].conjugate(t),
                                                        "(1 - w) log((1 - w) / (1 - w exp(t/w)))")},
                        parameters=(WEIGHT,),
@@ -93,10 +92,10 @@ ROWS = {
     "total_variation": Row(table("total variation"), None,
                            {"t below -1/2, too": Other(lambda t: 1.0 * t, "f* = -1/2 there: t itself is no bound")},
                            {"of |u - 1|": scaled(table("total variation"), 2.0, "your f is without the factor 1/2")}),
-    "alpha": Row(divergences.alpha_divergence, lambda a: divergences.alpha_divergence(1 - a),
-                 {"1/alpha forgotten": Other(lambda t, a: a * divergences.alpha_divergence(a).conjugate(t),
+    "alpha": Row(alpha_divergence, lambda a: alpha_divergence(1 - a),
+                 {"1/alpha forgotten": Other(lambda t, a: a * alpha_divergence(a).conjugate(t),
                                              "((1 + (alpha - 1) t)^(alpha/(alpha - 1)) - 1) / alpha")},
-                 {"of Tsallis' f": Other(lambda t, a: a * divergences.alpha_divergence(a).conjugate(t / a),
+                 {"of Tsallis' f": Other(lambda t, a: a * alpha_divergence(a).conjugate(t / a),
                                          "your f is divided by alpha - 1 alone")}, (ALPHA,)),
 }
 IDENTITY = ("kl", "pearson", "jeffreys")

@@ -12,7 +12,7 @@ from refdgm.adversarial import febm, febm_algorithm, febm_dual, febm_game
 from refdgm.adversarial.febm_algorithm import Samples
 from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.energy import law_of
 from refdgm.values import values
 

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import autograd.numpy as np
 
-from refdgm import divergences
 from refdgm.adversarial import output_activation, vdm_bound
 from refdgm.backend import xp as onp
 from refdgm.contract import Argument, Case, Contract, Other
-from refdgm.divergences import F_DIVERGENCES, in_domain
+from refdgm.f_divergences import F_DIVERGENCES, alpha_divergence, in_domain, weighted_jensen_shannon
 from refdgm.values import values
 
 P = Argument("p", "(n,)", "the law of the data: probabilities, with sum one", "table")
@@ -29,7 +28,7 @@ CHOICES = {"alpha": (1.7, 0.4, 2.5), "weight": (0.3, 0.8, 0.6)}
 
 
 class Row(NamedTuple):
-    """A divergence: the rows of divergences.F_DIVERGENCES, and those with a parameter."""
+    """A divergence: the rows of f_divergences.F_DIVERGENCES, and those with a parameter."""
     says: str
     of: Callable                    # (*parameter) -> FDivergence
     opposite: Callable | None       # the f of D_f[q||p]; None where it is the same
@@ -45,15 +44,15 @@ ROWS = {
     "kl": row("KL[p||q]", "kl", "reverse kl", identity=True),
     "reverse_kl": row("KL[q||p]", "reverse kl", "kl"),
     "jensen_shannon": row("2 JS[p||q]", "jensen-shannon"),
-    "weighted_js": Row("the weighted JS, w KL[p||m] + (1 - w) KL[q||m]", divergences.weighted_jensen_shannon,
-                       lambda w: divergences.weighted_jensen_shannon(1 - w), (WEIGHT,)),
+    "weighted_js": Row("the weighted JS, w KL[p||m] + (1 - w) KL[q||m]", weighted_jensen_shannon,
+                       lambda w: weighted_jensen_shannon(1 - w), (WEIGHT,)),
     "squared_hellinger": row("sum (sqrt p - sqrt q)^2", "squared hellinger"),
     "pearson": row("Pearson's sum (p - q)^2/q", "pearson", "neyman", identity=True),
     "neyman": row("Neyman's sum (p - q)^2/p", "neyman", "pearson"),
     "jeffreys": row("KL[p||q] + KL[q||p]", "jeffrey", identity=True),
     "gan": row("2 JS[p||q] - log 4", "gan"),
     "total_variation": row("sum |p - q|/2", "total variation"),
-    "alpha": Row("the alpha-divergence", divergences.alpha_divergence, lambda a: divergences.alpha_divergence(1 - a),
+    "alpha": Row("the alpha-divergence", alpha_divergence, lambda a: alpha_divergence(1 - a),
                  (ALPHA,)),
 }
 TRAINED = ("kl", "reverse_kl", "pearson", "neyman", "squared_hellinger", "jensen_shannon")

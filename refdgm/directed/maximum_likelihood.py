@@ -22,7 +22,7 @@ import autograd.numpy as np
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, minimises
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.models.sbn import log_joint_table, log_marginal, random_data_case
 from refdgm.numerics import (all_binary, all_tuples, gauss_legendre, gaussian_log_prob, kl, log_softmax, log_sum_exp,
                              softmax, trapezoid)

@@ -20,7 +20,7 @@ import refdgm
 from refdgm import drawing, files, updates
 from refdgm import validation as valid
 from refdgm.adversarial import mixture_minima
-from refdgm.divergences import F_DIVERGENCES
+from refdgm.f_divergences import F_DIVERGENCES
 from refdgm.journal import dumps
 from refdgm.learning import febm_learning
 from refdgm.models import critic, gaussian_fit

@@ -14,7 +14,7 @@ equilibrium, and come in batches.
 At the equilibrium both players' gradients vanish:
 
 >>> import numpy as np
->>> from refdgm.divergences import F_DIVERGENCES
+>>> from refdgm.f_divergences import F_DIVERGENCES
 >>> from refdgm.models.energy_game import gradients, random_game
 >>> down, up = gradients(**random_game(0), f=F_DIVERGENCES["kl"])
 >>> round(float(np.abs(np.append(down, up)).max()), 6)

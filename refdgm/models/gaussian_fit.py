@@ -10,7 +10,7 @@ the grid X (n_x,), whose weights are WEIGHTS. f is an FDivergence.
 KL matches the moments of the target: the standard deviation of the best Gaussian, and of the mixture.
 
 >>> import numpy as np
->>> from refdgm.divergences import F_DIVERGENCES
+>>> from refdgm.f_divergences import F_DIVERGENCES
 >>> from refdgm.models.gaussian_fit import PRINTED, moments, optimum
 >>> round(float(np.exp(optimum(PRINTED, F_DIVERGENCES["kl"])[1])), 3), round(float(moments(PRINTED)[1]), 3)
 (1.83, 1.83)
