@@ -16,7 +16,7 @@ How far the model's law is from the data's, at the start of Algorithm 1 and afte
 >>> import numpy as np
 >>> from refdgm.adversarial.febm_algorithm import algorithm_1, law_of, start_case
 >>> case = start_case(0)
->>> run = list(algorithm_1(**case, steps=101))
+>>> run = algorithm_1(**case, steps=101)
 >>> [round(float(np.abs(law_of(E) - case["p"]).sum()), 3) for E, _ in (run[0], run[-1])]
 [0.245, 0.0]
 """
@@ -91,12 +91,14 @@ def surrogate_loss(E_data, H_data, E_model, H_model, name, stop=getval):
 
 
 def algorithm_1(E, H, p, name, eta, steps, ascend=1, descend=1):
-    """Single-step f-EBM on tables E, H (S,), with exact expectations (yu2020 Alg. 1).  Yields (E, H), then steps."""
+    """Single-step f-EBM on tables E, H (S,), with exact expectations (yu2020 Alg. 1).  -> [(E, H) before each step]"""
+    path = []
     for _ in range(steps):
-        yield E, H
+        path.append((E, H))
         H = H + ascend * eta * (p * slope_of_A(E, H, name) - law_of(E) * slope_of_B(E, H, name))
         q, b = law_of(E), B(E, H, name)
         E = E - descend * eta * (p * slope_of_A(E, H, name) - q * slope_of_B(E, H, name) + q * b - q * np.sum(q * b))
+    return path
 
 
 # ---- claims ---------------------------------------------------------------------------
@@ -201,7 +203,7 @@ def start_case(seed, S=4):
 def law_and_ratio(**signs):
     """The model's law and exp(H + E) along a run; at the game's optimum they are p and one."""
     def path(E, H, p, name, eta):
-        run = list(algorithm_1(E, H, p, name, eta, steps=140, **signs))
+        run = algorithm_1(E, H, p, name, eta, steps=140, **signs)
         return [onp.concatenate([law_of(E), onp.exp(H + E)]) for E, H in (run[0], run[-1])]
     return path
 

@@ -21,6 +21,7 @@ Half a standard deviation apart, Theorem 1 has the larger variance from this dim
 3
 """
 
+from refdgm import validation as valid
 from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.numerics import gauss_hermite
@@ -68,6 +69,7 @@ def variances(delta, d):
 
 def by_quadrature(delta):
     """The variances in few dimensions, and the first worse dimension with the others as powers of one integral."""
+    valid.require(abs(delta) >= 0.01, f"delta must be 0.01 or more, or the dimension is too large, but is {delta}.")
     one, three = np.array([variances(delta, d) for d in DIMENSIONS]).T
     noise, weight = gauss_hermite(40)
     z, u = noise[:, 0], np.exp(delta * noise[:, 0] - delta**2 / 2)

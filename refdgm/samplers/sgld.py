@@ -67,6 +67,7 @@ def init(target, x, seed=0, first=0, real=np.float64):
 
 def lengths(schedule, first, steps, real):
     """eps_t/2 and sqrt(eps_t) for `steps` steps from t = first.  -> (steps,), (steps,)"""
+    valid.count("the first step", first, 0)
     eps = np.array([schedule(t) for t in range(first, first + steps)], np.float64)
     valid.finite("the schedule", eps)
     valid.require(np.all(eps > 0), f"the schedule must be positive, but is {eps.min()} at some step.")

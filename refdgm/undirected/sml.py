@@ -44,20 +44,23 @@ def update(theta, p_data, mu):
 
 
 def learn(theta, mu, p_data, kernel, update, rates):
-    """Algorithm 6 with infinitely many chains (ou2018 Alg. 6): yields theta before the first step and after each."""
-    yield theta
+    """Algorithm 6 with infinitely many chains (ou2018 Alg. 6).  -> [theta before the first step, and after each]"""
+    path = [theta]
     for gamma in rates:
         mu = mu @ kernel(theta)                                         # the chain goes on from where it was
         step = update(theta, p_data, mu)
         theta = {name: theta[name] + gamma * step[name] for name in theta}
-        yield theta
+        path.append(theta)
+    return path
 
 
 def persistent_contrastive_divergence(theta, mu, p_data, rates):
-    """PCD for an RBM as its users write it: <x h> of the data minus <x h> of a Gibbs chain that goes on (Sec. 4.2)."""
+    """PCD for an RBM as its users write it: <x h> of the data minus <x h> of a Gibbs chain that goes on (Sec. 4.2).
+
+    -> [theta before the first step, and after each]
+    """
     D, H = theta["w"].shape
-    x, z = all_binary(D), all_binary(H)
-    yield theta
+    x, z, path = all_binary(D), all_binary(H), [theta]
     for gamma in rates:
         p_z = onp.exp(rbm.log_z_given_x(theta, x[:, None], z))          # (S, 2**H)
         p_x = onp.exp(rbm.log_x_given_z(theta, x[:, None], z))
@@ -65,7 +68,8 @@ def persistent_contrastive_divergence(theta, mu, p_data, rates):
         hidden = sigmoid(x @ theta["w"] + theta["c"])
         theta = {"w": theta["w"] + gamma * (x.T @ ((p_data - mu)[:, None] * hidden)),
                  "b": theta["b"] + gamma * ((p_data - mu) @ x), "c": theta["c"] + gamma * ((p_data - mu) @ hidden)}
-        yield theta
+        path.append(theta)
+    return path
 
 
 # ---- claims ---------------------------------------------------------------------------
@@ -122,21 +126,21 @@ def sml_of_rbm(theta, mu, p_data):
     def kernel(theta):
         joint = onp.exp(-rbm.energy(theta, x[:, None], z))
         return (joint / joint.sum(1, keepdims=True)) @ (joint / joint.sum(0)).T
-    return list(learn(theta, mu, p_data, kernel, update, RATES))
+    return learn(theta, mu, p_data, kernel, update, RATES)
 
 
 RATES = onp.array([0.5, 0.3, 0.2, 0.1])
 
 
 def pcd(theta, mu, p_data):
-    return list(persistent_contrastive_divergence(theta, mu, p_data, RATES))
+    return persistent_contrastive_divergence(theta, mu, p_data, RATES)
 
 
 def cd_1(theta, mu, p_data):
     """The chain is reset to the data before each step."""
     path = [theta]
     for gamma in RATES:
-        path.append(list(persistent_contrastive_divergence(path[-1], p_data, p_data, [gamma]))[1])
+        path.append(persistent_contrastive_divergence(path[-1], p_data, p_data, [gamma])[1])
     return path
 
 
