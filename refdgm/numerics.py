@@ -190,7 +190,7 @@ def trapezoid(low, high, n):
     For a smooth integrand that has died out at both ends it converges faster than any power of n.
     """
     valid.count("the number of nodes", n, least=2)
-    valid.require(low < high, f"the interval must run upwards, but is [{low}, {high}].")
+    valid.require(-onp.inf < low < high < onp.inf, f"the interval must run upwards and end, but is [{low}, {high}].")
     x = onp.linspace(low, high, n)
     w = onp.full(n, (high - low) / (n - 1))
     w[[0, -1]] /= 2
@@ -218,6 +218,6 @@ def gauss_legendre(low, high, n):
     4.0
     """
     valid.count("the number of nodes", n)
-    valid.require(low < high, f"the interval must run upwards, but is [{low}, {high}].")
+    valid.require(-onp.inf < low < high < onp.inf, f"the interval must run upwards and end, but is [{low}, {high}].")
     x, w = map(onp.asarray, onp.polynomial.legendre.leggauss(n))
     return low + (high - low) * (x + 1) / 2, w * (high - low) / 2

@@ -106,7 +106,8 @@ def test_divergences_of_tables():
     (lambda: n.all_binary(40), "a vector of 40 bits has 1,099,511,627,776 states, more than the 4,194,304 that are "
                                "enumerated here; it would take 320 TiB of memory"),
     (lambda: n.gauss_hermite(0), "the number of nodes must be an integer of at least 1, but is 0"),
-    (lambda: n.trapezoid(1, 0, 5), r"the interval must run upwards, but is \[1, 0\]"),
+    (lambda: n.trapezoid(1, 0, 5), r"the interval must run upwards and end, but is \[1, 0\]"),
+    (lambda: n.trapezoid(-np.inf, 0, 5), "must run upwards and end, but is"),
     (lambda: valid.finite("theta", {"a": onp.zeros(2), "W": onp.array([[1.0, onp.nan]])}),
      r"theta\['W'\] must be finite, but theta\['W'\]\[0, 1\] is nan"),
     (lambda: valid.shape("b", onp.zeros(3), (None, 2)), r"b must have shape \(any, 2\), but has shape \(3,\)"),
