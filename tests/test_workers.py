@@ -107,7 +107,8 @@ class Counting(ThreadPoolExecutor):
         return super().submit(*work)
 
 
-@pytest.mark.parametrize("options", [{"jobs": 2}, {"executor": Counting(2)}, {"executor": "joblib"}], ids=str)
+@pytest.mark.parametrize("options", [{"jobs": 2}, {"executor": Counting(2)}, {"executor": "joblib"}],
+                         ids=["processes", "executor", "joblib"])
 def test_a_grid_of_seeds_and_algorithms_is_the_same_anywhere(options, tmp_path):
     if options.get("executor") == "joblib":
         pytest.importorskip("joblib")
