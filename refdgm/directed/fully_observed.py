@@ -62,6 +62,7 @@ def maximum_likelihood(s, r, data):
 
 def random_case(seed, N=12):
     """A family of two parameters over five states, and data in which states occur more than once, and some not."""
+    valid.require(3 <= N <= 50, f"N must be between 3 and 50, or there are hardly such data, but is {N}.")
     rng = onp.random.default_rng(seed)
     case = model.random_case(seed)
     while True:

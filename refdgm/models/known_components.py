@@ -17,6 +17,7 @@ What the weights of maximum likelihood gain over those at the start, in nats per
 """
 import autograd.numpy as np
 
+from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.numerics import log_softmax, log_sum_exp, softmax
 
@@ -49,14 +50,14 @@ def score(logits):
 def maximum_likelihood(log_B, p_data):
     """The weights that maximise the mean log-likelihood: EM until near, then Newton.  -> (H,)
 
-    Raises ArithmeticError where a weight goes to zero: there the maximum has no logits.
+    Raises ValueError where a weight goes to zero: there the maximum has no logits.
     """
     B, weights = onp.exp(log_B), onp.full(log_B.shape[1], 1 / log_B.shape[1])
     for _ in range(100):
         weights = p_data @ (B * weights / (B @ weights)[:, None])
     for _ in range(20):
-        if onp.min(weights) < 1e-3:
-            raise ArithmeticError(f"a weight of the maximum likelihood estimate is {onp.min(weights):.1e}: too small.")
+        valid.require(onp.min(weights) >= 1e-3,
+                      f"a weight of the maximum likelihood estimate is {onp.min(weights):.1e}: too small.")
         ratio = B / (B @ weights)[:, None]
         hessian = -ratio.T @ (p_data[:, None] * ratio)                  # of the log-likelihood, concave in the weights
         n, one = len(weights), onp.ones(len(weights))
@@ -78,7 +79,7 @@ def random_case(seed, X=6, H=3, n=40, least=0.0):
     No weight of the maximum likelihood estimate is near zero, and there the information is at least `least`.
     """
     rng = onp.random.default_rng([seed, X, H])
-    while True:
+    for _ in range(1000):
         B = onp.stack([rng.dirichlet(own) for own in 1.0 + 4.0 * (onp.arange(X) % H == onp.arange(H)[:, None])], axis=1)
         counts = 1 + rng.multinomial(n - X, B @ rng.dirichlet(onp.full(H, 5.0)))
         try:
@@ -86,5 +87,6 @@ def random_case(seed, X=6, H=3, n=40, least=0.0):
             if onp.min(best) > 0.1 and information(onp.log(B), counts / n, best) >= least:
                 return {"theta": {"a": rng.normal(size=H)}, "phi": {"c": rng.normal(size=H)},
                         "log_B": onp.log(B), "p_data": counts / n}
-        except ArithmeticError:
+        except ValueError:
             continue
+    raise ValueError(f"of 1,000 mixtures with X = {X}, H = {H} and n = {n} none had an information of {least}.")
