@@ -71,6 +71,7 @@ def computed_by(library, function):
     def moved(*arguments, **named):
         with use(library):
             return to_host(function(*to_device(arguments), **to_device(named)))
+    _is_name(library)
     return function if library == "numpy" else moved
 
 
@@ -91,11 +92,15 @@ def _moved(tree, move):
     return move(tree)
 
 
+def _is_name(library):
+    if not isinstance(library, str) or library not in ("numpy", "cupy"):
+        raise ValueError(f"the backend, a library by its name, must be 'numpy' or 'cupy', but is {library!r}.")
+
+
 def _library(name):
+    _is_name(name)
     if name == "numpy":
         return numpy
-    if name != "cupy":
-        raise ValueError(f"the backend must be 'numpy' or 'cupy', but is {name!r}.")
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as reason:

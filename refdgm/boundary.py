@@ -30,7 +30,7 @@ import numpy as np
 from autograd.tracer import getval
 
 ASTRAY = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, MemoryError, UnboundLocalError)
-LIBRARIES = ("refdgm", "numpy", "scipy", "autograd", "numba")
+LIBRARIES = {"refdgm", "numpy", "scipy", "autograd", "numba", *sys.stdlib_module_names}
 HERE = str(Path(__file__).parent)
 SHOWN = 12                      # arguments and entries that a message lists
 
@@ -52,7 +52,8 @@ def _enter(function, signature, arguments, named):
     try:
         given = signature.bind(*arguments, **named).arguments
     except TypeError as error:
-        raise TypeError(f"{function.__name__}: {error}.") from None
+        raise TypeError(f"{_name(function)}: {error}.") from None
+    given.pop("self", None)
     try:
         for name, value in _leaves(given):
             _is_real(name, value)
@@ -67,7 +68,7 @@ def _enter(function, signature, arguments, named):
         if not ours:
             _no_nan(given)
         kind = type(error) if ours else TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{function.__name__} of {_described(given)} has no value: {_reason(error)}") from error
+        raise kind(f"{_name(function)} of {_described(given)} has no value: {_reason(error)}") from error
     _no_nan(given)
     return result
 
@@ -126,6 +127,10 @@ def _names_one_of(parameters, error):
 def _described(given):
     listed = [_shown(name, value) for name, value in islice(_leaves(given), SHOWN + 1) if not callable(value)]
     return ", ".join(listed[:SHOWN] + ["..."] * (len(listed) > SHOWN)) or "nothing"
+
+
+def _name(function):
+    return function.__qualname__.split("<locals>.")[-1]
 
 
 def _shown(name, value):

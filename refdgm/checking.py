@@ -8,6 +8,7 @@ import numpy as np
 from autograd import grad
 from autograd.misc import flatten
 
+from refdgm import validation as valid
 from refdgm.claim import Check
 from refdgm.claim import Claim as Claim                         # for callers: a claim goes with its check
 from refdgm.distances import difference_error, distance, magnitude
@@ -60,8 +61,8 @@ def differs_from(other, case, by, scale=None, method="enumeration"):
 def is_gradient_of(objective, wrt, case, rtol=GRADIENT, scale=None, method="autodiff"):
     """claimed(**case) = autograd of objective(**case) in argument `wrt` = its central differences."""
     def truth(**case):
-        fixed = {name: value for name, value in case.items() if name != wrt}
-        def f(value): return objective(**{wrt: value}, **fixed)
+        valid.require(wrt in case, f"wrt must be the name of an argument ({', '.join(case)}), but is {wrt!r}.")
+        f = _in_one(objective, wrt, case)
         auto = grad(f)(case[wrt])
         off = difference_error(f, case[wrt], auto, None if scale is None else scale(**case))
         if not off < DIFFERENCE:
@@ -124,6 +125,7 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
     The measured number is the distance between `order` and what the last two of `values` show.
     """
     compared = equals(truth, case, scale=scale)
+    valid.require(len(values) >= 2 and np.all(np.isfinite(values)), f"values must be two numbers or more, not {values}.")
 
     def oracle(case):
         return compared.oracle(case), order(**case) if callable(order) else order
@@ -181,8 +183,7 @@ def minimises(objective, wrt, case, rtol=1e-6, scale=None, method="optimisation"
     "around" is the same eight random directions at distances 0.001, 0.1 and 1.
     """
     def oracle(case):
-        fixed = {name: value for name, value in case.items() if name != wrt}
-        return lambda value: objective(**{wrt: value}, **fixed)
+        return _in_one(objective, wrt, case)
 
     def measure(claimed, case, f):
         at, unflatten = flatten(claimed(**case))
@@ -197,6 +198,12 @@ def minimises(objective, wrt, case, rtol=1e-6, scale=None, method="optimisation"
     return Check("optimum", method, rtol, case, oracle, measure)
 
 
+def _in_one(objective, wrt, case):
+    """The objective as a function of its argument `wrt`, the others as they are in the case."""
+    fixed = {name: value for name, value in case.items() if name != wrt}
+    return lambda value: objective(**{wrt: value}, **fixed)
+
+
 # ---- draws --------------------------------------------------------------------------
 
 def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
@@ -206,6 +213,11 @@ def is_unbiased_for(truth, case, n, batches=None, false_alarm=FALSE_ALARM):
     (blocks must be much longer than the autocorrelation time; a t-distribution is used). A bias of
     (allowed + 5) standard errors is seen with probability 1 - 3e-7. Use only where the mean is not a finite sum.
     """
+    valid.count("n", n)
+    valid.number("false_alarm", false_alarm, 0)
+    if batches is not None:
+        valid.count("batches", batches, 2)
+        valid.require(n % batches == 0, f"n must be a multiple of batches, but they are {n} and {batches}.")
     from scipy.stats import norm, t  # heavy to import, and only this kind needs it
 
     def quantile(components):

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refdgm import validation as valid
+
 ENOUGH = 4              # instances on which a mistake, or the strictness of a bound, shows at the latest
 
 
@@ -48,6 +50,7 @@ class Check(NamedTuple):
 
     def __call__(self, claimed, seeds=range(4), until_rejected=False):
         """Measure `claimed` on every seed -> Report. With `until_rejected`, stop at the first seed that rejects."""
+        valid.number("what is allowed (rtol, slack, margin, by, within)", self.allowed)
         worst, worst_seed, lowest = None, None, np.inf
         for seed in enough(seeds) if self.strict else seeds:
             with instance(seed):
@@ -106,7 +109,14 @@ class Claim(NamedTuple):
 
 def enough(seeds):
     """`seeds`, prolonged to at least ENOUGH of them: one random model may happen to make a mistake look right."""
+    in_a_row(seeds)
     return range(seeds[0], seeds[0] + max(len(seeds), ENOUGH))
+
+
+def in_a_row(seeds):
+    """Raise ValueError unless the seeds are a range of some numbers, one after the other."""
+    valid.require(isinstance(seeds, range) and len(seeds) > 0 and seeds.step == 1,
+                  f"seeds must be a range of numbers, one after the other, but are {seeds!r}.")
 
 
 def stands(relation, measured, allowed, strict):

@@ -42,7 +42,7 @@ def named(name):
     import difflib
     near = difflib.get_close_matches(name, contracts(), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`refdgm crosscheck --list` shows all."
-    valid.require(name in contracts(), f"there is no contract {name!r}; {hint}")
+    valid.require(name in contracts(), f"there is no contract with the name {name!r}; {hint}")
     return contracts()[name]
 
 

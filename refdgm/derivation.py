@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from autograd.misc import flatten
 
+from refdgm import validation as valid
 from refdgm.checking import IDENTITY, ROUNDING, STRICT
 from refdgm.claim import enough, instance
 from refdgm.distances import distance
@@ -144,10 +145,22 @@ def stands(relation, measured, allowed, strict):
     return measured > allowed if relation == "!=" else strict and measured <= allowed
 
 
+def _is_line(line):
+    """Raise ValueError where a derivation has yielded what cannot be held against the line above."""
+    valid.require(isinstance(line, Line), f"a derivation yields lines, of start, equals, ..., and no {type(line).__name__}.")
+    for name in ("latex", "because", "claim"):
+        text = getattr(line, name)
+        valid.require(isinstance(text, str), f"{name} of a line must be text, but is a {type(text).__name__}.")
+    valid.number("allowed", line.allowed, 0)
+    if line.scale is not None:
+        valid.number("scale", line.scale, 0)
+
+
 def run(steps, case):
     """Yield (line, residual) down the page. A mistake, or an approaching sequence, is compared and not built upon."""
     last = None
     for line in steps(**case):
+        _is_line(line)
         yield line, (0.0 if last is None else residual(last, line))
         if line.relation not in ("!=", "->"):
             last = line

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refdgm import validation as valid
 from refdgm.bits import bits_of, clamp, from_bits, to
 
 SPLIT = 2.0**27 + 1         # x SPLIT - (x SPLIT - x) is the upper half of x's digits
@@ -36,6 +37,7 @@ class Elementary(NamedTuple):
 
 def elementary(real):
     """The functions for `real`, np.float64 or np.float32: the constants differ, the formulas do not."""
+    valid.real_type(real)
     double = real is np.float64
     integer = np.int64 if double else np.int32
     width, bias = (integer(52), integer(1023)) if double else (integer(23), integer(127))

@@ -24,7 +24,7 @@ class Framework(NamedTuple):
 
 def named(name):
     """The framework of that name. Raises ValueError where it is unknown or not installed."""
-    valid.require(name in MAKERS, f"the frameworks are {', '.join(MAKERS)}, not {name!r}.")
+    valid.require(name in MAKERS, f"a framework has one of the names {', '.join(MAKERS)}, not {name!r}.")
     try:
         return MAKERS[name]()
     except ImportError as error:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 
-from refdgm import workers
+from refdgm import files, workers
 
 
 def finished(tasks, perform, journal=None, jobs=1, executor=None):
@@ -29,6 +29,10 @@ class Journal:
     """
 
     def __init__(self, path, settings):
+        files.is_path("path", path)
+        if not isinstance(settings, dict):
+            raise ValueError(f"settings must be a dict, but are {settings!r}.")
+        settings = json.loads(dumps(settings))          # as they are read back: a tuple is a list, infinity a word
         self.path = path
         if os.path.exists(path) and not os.path.isfile(path):
             raise ValueError(f"{path} is no file: --resume needs one to append to.")

@@ -12,8 +12,10 @@ import os
 import pkgutil
 import sys
 import tomllib
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
+
+from refdgm import files
 
 ROOMS = ("divergences", "models", "samplers", "directed", "undirected", "adversarial", "autoencoders")    # of CLAIMS
 SEVERITIES = ("changes a result", "changes a formula", "notation", "editorial")
@@ -99,7 +101,7 @@ def words(claim):
 def claims():
     """Every executed claim, ours and those of plugins: {id: Claim}. Imports every formula module."""
     found = {}
-    for module, listed in _claims_of_modules():
+    for module, listed in claims_of_modules():
         _add(found, listed, "claim", module)
     return found
 
@@ -113,7 +115,7 @@ def derivations():
     return found
 
 
-def _claims_of_modules():
+def claims_of_modules():
     """(module, {id: Claim}) for every module that has claims."""
     for module in modules(*ROOMS):
         listed = {}
@@ -158,10 +160,11 @@ def collect(module):
 
 def load_file(path):
     """Import a user's own file by its path. Raises ValueError in one sentence where that fails."""
+    files.is_path("path", path)
     path = os.path.abspath(path)
     name = os.path.splitext(os.path.basename(path))[0]
     if not os.path.isfile(path):
-        raise ValueError(f"there is no file {path}.")
+        raise ValueError(f"there is no file with the path {path}.")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name], before = module, sys.modules.get(name)
@@ -182,49 +185,7 @@ def nearest(wrong, known):
     """A sentence for an unknown name, with the nearest known ones."""
     close = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "`refdgm list` shows every id."
-    return f"there is no claim, document, derivation or file {wrong!r}; {hint}"
-
-
-def place(claim_or_derivation):
-    """Where it is written, "path:line": the file and line of a Claim's id, or of a Derivation's function; or None."""
-    steps = getattr(claim_or_derivation, "steps", None)
-    if steps is not None:
-        code = steps.__code__
-        return f"{_short(code.co_filename)}:{code.co_firstlineno}"
-    path = _file_of(claim_or_derivation)
-    if not path:
-        return None
-    try:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if f'"{claim_or_derivation.id}"' in line:
-                    return f"{_short(path)}:{number}"
-    except OSError:
-        pass
-    return _short(path)
-
-
-@lru_cache(maxsize=1)
-def _files():
-    return {id: module.__file__ for module, listed in _claims_of_modules() for id in listed}
-
-
-def _file_of(claim):
-    if claim.id in claims() and claims()[claim.id] is claim:
-        return _files()[claim.id]
-    claimed = claim.claimed
-    while isinstance(claimed, partial):
-        claimed = claimed.func
-    return claimed.__code__.co_filename if hasattr(claimed, "__code__") else ""     # a function of NumPy, say
-
-
-def _short(path):
-    parts = os.path.abspath(path).split(os.sep)
-    for root in ("refdgm", "derivations"):
-        if root in parts[:-1]:
-            return "/".join(parts[parts.index(root):]) if root == "derivations" else \
-                "/".join(parts[len(parts) - 1 - parts[::-1].index(root):])
-    return os.path.relpath(path)
+    return f"there is no claim, document, derivation or file with the name {wrong!r}; {hint}"
 
 
 def _line_in(path, error):

@@ -41,14 +41,18 @@ def compare(P, advance, states, *, error=1e-6, moves=4096, most=2**21):
     returns their new states (see `follow`). error bounds the false-alarm rate of the whole test.
     Raises ValueError unless P is a transition matrix, there is a chain and all states are 0..S-1.
     """
-    valid.shape("the transition matrix", P, (len(P), len(P)))
-    valid.distribution("each row of the transition matrix", P, axis=1)
-    valid.count("the number of chains", len(states))
+    valid.shape("P", P, (len(P), len(P)))
+    valid.distribution("each row of the transition matrix P", P, axis=1)
+    valid.require(0 < error < 1, f"error must be between 0 and 1, but is {error}.")
+    valid.count("moves", moves)
+    valid.count("most", most)
     S, counts, made = len(P), np.zeros(np.shape(P)), 0
+    states = _numbered(states, S)
+    valid.count("the number of chains in states", len(states))
     while True:
         while made < min(moves, most):
-            new = np.asarray(advance())
-            valid.require(np.all((0 <= new) & (new < S)), f"states must be numbered 0 to {S - 1}.")
+            new = _numbered(advance(), S)
+            valid.shape("states", new, states.shape)
             counts += np.bincount(states * S + new, minlength=S * S).reshape(S, S)
             made, states = made + len(new), new
         log_ratio = log_bayes_factor(counts, P)
@@ -56,6 +60,14 @@ def compare(P, advance, states, *, error=1e-6, moves=4096, most=2**21):
         if rejected or made >= most:
             return Verdict(not rejected, made, float(np.exp(min(-log_ratio, 0.0))), most_deviant(counts, P))
         moves *= 2
+
+
+def _numbered(states, S):
+    """The numbers of states as an array, if they are such."""
+    states = np.asarray(states)
+    valid.require(states.ndim == 1 and states.dtype.kind in "iub" and np.all((0 <= states) & (states < S)),
+                  f"states must be numbered 0 to {S - 1}, with an integer for each chain.")
+    return states
 
 
 def log_bayes_factor(counts, P):

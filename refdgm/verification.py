@@ -12,7 +12,8 @@ from typing import NamedTuple
 import refdgm
 from refdgm import journal as journals
 from refdgm import ledger, workers
-from refdgm.claim import ENOUGH
+from refdgm import validation as valid
+from refdgm.claim import ENOUGH, in_a_row
 from refdgm.merging import merged
 from refdgm.verdicts import unexecuted, verify_claim, verify_derivation
 
@@ -46,6 +47,7 @@ def resolve(targets):
 
     No target means everything. Raises ValueError with the nearest known name for one that is unknown.
     """
+    valid.require(not isinstance(targets, str), f"targets must be a list of words, not the word {targets!r}.")
     if not targets:
         return [Task("claim", id) for id in ledger.entries()] + [Task("derivation", id) for id in ledger.derivations()]
     tasks = []
@@ -96,6 +98,7 @@ def run(tasks, seeds, jobs=1, executor=None, journal=None, tell=lambda done, tot
     journal: a Journal that keeps each block's record as soon as it is there, and has those of an earlier run.
     Yields (task, record) in the order of `tasks`, the same whatever the number of processes and the cut into blocks.
     """
+    in_a_row(seeds)
     cut = {task: blocks(task, seeds) for task in tasks}
     every = [block for parts in cut.values() for block in parts]
     done = journals.finished(every, partial(perform_block, start=seeds[0], backend=backend), journal, jobs, executor)

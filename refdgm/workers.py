@@ -18,11 +18,13 @@ def finished(tasks, perform, jobs=1, executor=None):
 
     Raises ValueError where processes keep dying, or joblib is not installed.
     """
-    tasks = list(tasks)
-    if executor == "joblib":
+    tasks, by_joblib = list(tasks), isinstance(executor, str) and executor == "joblib"
+    valid.require(executor is None or by_joblib or hasattr(executor, "submit"),
+                  f"an executor has submit(), or is 'joblib': {executor!r} is not.")
+    valid.count("jobs", jobs, least=-1 if by_joblib else 1)
+    if by_joblib:
         yield from _by_joblib(tasks, perform, jobs)
     elif executor is not None:
-        valid.require(hasattr(executor, "submit"), f"an executor has submit(), or is 'joblib': {executor!r} is not.")
         yield from _as_completed(executor, tasks, perform)
     elif jobs == 1:
         for task in tasks:

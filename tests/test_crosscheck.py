@@ -164,7 +164,7 @@ def test_a_function_that_changes_its_argument_is_still_shown_its_input(capsys):
     ("x = 1\n", [], "has no function that bears the name of a contract"),
     ("import os\nos._exit(7)\n", [], "was not imported: the process ended by itself with the exit status 7"),
     ("import os\nos.kill(os.getpid(), 9)\n", [], "was not imported: the process was ended by SIGKILL"),
-    (RIGHT, ["--contract", "iwae_bund"], "there is no contract 'iwae_bund'; did you mean iwae_bound"),
+    (RIGHT, ["--contract", "iwae_bund"], "there is no contract with the name 'iwae_bund'; did you mean iwae_bound"),
     (RIGHT, ["--contract", "iwae_bound=bound", "--json", "no/such/folder.json"], "cannot be written"),
 ], ids=["import", "syntax", "nothing offered", "exit", "kill", "unknown contract", "unwritable"])
 def test_bad_input_is_one_line(capsys, text, arguments, problem):
