@@ -7,7 +7,7 @@ import os
 import sys
 
 import refdgm
-from refdgm import commands
+from refdgm import claim_commands, commands
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,9 +22,9 @@ def parser():
     top.add_argument("--version", action="version", version=f"refdgm {refdgm.__version__}")
     subparsers = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name, says, run=None):
-        sub = subparsers.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".")
-        sub.set_defaults(run=run or getattr(commands, name))
+    def command(run, says):
+        sub = subparsers.add_parser(run.__name__.rstrip("_"), help=says, description=says[0].upper() + says[1:] + ".")
+        sub.set_defaults(run=run)
         return sub
 
     def instances(sub):
@@ -32,7 +32,7 @@ def parser():
                          help="random models per claim (default 4)")
         sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first instance (default 0)")
 
-    sub = command("verify", "check claims and derivations, ours or those of your own file")
+    sub = command(claim_commands.verify, "check claims and derivations, ours or those of your own file")
     sub.add_argument("targets", nargs="*", metavar="TARGET",
                      help="an id, a document, a derivation, or FILE.py (default: everything)")
     instances(sub)
@@ -43,26 +43,26 @@ def parser():
     sub.add_argument("--resume", metavar="FILE",
                      help="append each result to FILE, and skip what an earlier run left there")
 
-    sub = command("show", "show one claim, or walk down one derivation, with its numbers")
+    sub = command(claim_commands.show, "show one claim, or walk down one derivation, with its numbers")
     sub.add_argument("name", metavar="ID|DERIVATION")
     sub.add_argument("--walk", action="store_true", help="step down a derivation, a key at a time")
     instances(sub)
 
-    sub = command("list", "list the claims of a document, or the derivations", commands.list_)
+    sub = command(claim_commands.list_, "list the claims of a document, or the derivations")
     sub.add_argument("document", nargs="?", metavar="DOCUMENT|derivations")
 
-    sub = command("errata", "list what is misprinted, false or lacks a condition, with the numbers")
+    sub = command(claim_commands.errata, "list what is misprinted, false or lacks a condition, with the numbers")
     sub.add_argument("document", nargs="?", metavar="DOCUMENT")
     sub.add_argument("--format", choices=("text", "md", "json"), default="text")
     instances(sub)
 
-    sub = command("falsify", "attack claims: search for counter-examples, and shrink what is found")
+    sub = command(claim_commands.falsify, "attack claims: search for counter-examples, and shrink what is found")
     sub.add_argument("targets", nargs="+", metavar="TARGET", help="an id, a document, or FILE.py")
     sub.add_argument("--starts", type=_positive, default=16, metavar="N",
                      help="random starts of each search (default 16)")
     sub.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first start (default 0)")
 
-    sub = command("crosscheck", "hold your own implementation against the reference, and name its mistake")
+    sub = command(commands.crosscheck, "hold your own implementation against the reference, and name its mistake")
     sub.add_argument("target", nargs="?", metavar="TARGET", help="FILE.py or an importable module, with functions that "
                      "bear the names of contracts; NumPy, PyTorch or JAX")
     sub.add_argument("--contract", nargs="+", default=[], metavar="NAME", help="only these; NAME=FUNCTION where the "
@@ -76,23 +76,23 @@ def parser():
     sub.add_argument("--seconds", type=_positive, default=60, metavar="N", help="limit of one contract (default 60)")
     sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
 
-    sub = command("pages", "write the site: derivations, ledger and errata, with the numbers of this run")
+    sub = command(commands.pages, "write the site: derivations, ledger and errata, with the numbers of this run")
     sub.add_argument("folder", metavar="DIR", help="a new folder, or that of an older site")
     sub.add_argument("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
     instances(sub)
 
-    sub = command("vectors", "write test vectors in JSON for implementations in other languages")
+    sub = command(commands.vectors, "write test vectors in JSON for implementations in other languages")
     sub.add_argument("folder", metavar="DIR", help="where: schema.json, index.json and a file for each contract")
     sub.add_argument("--contract", nargs="+", default=[], metavar="NAME", help="only these")
 
-    sub = command("exercise", "ask for a formula, or for a derivation's wrong lines, and look at the answer")
+    sub = command(commands.exercise, "ask for a formula, or for a derivation's wrong lines, and look at the answer")
     sub.add_argument("name", metavar="ID|DERIVATION")
     sub.add_argument("file", nargs="?", metavar="FILE.py", help="the answer; without it, the exercise is printed")
 
-    sub = command("new", "write a commented template for a derivation of your own")
+    sub = command(commands.new, "write a commented template for a derivation of your own")
     sub.add_argument("file", metavar="FILE.py")
 
-    sub = command("bench", "time refdgm beside other libraries and beside what is possible")
+    sub = command(commands.bench, "time refdgm beside other libraries and beside what is possible")
     sub.add_argument("names", nargs="*", metavar="NAME", help="a case, or the beginning of some (default: all)")
     sub.add_argument("--list", action="store_true", help="only list the cases")
     sub.add_argument("--repeats", type=_positive, default=11, metavar="N", help="rounds; medians count (default 11)")
@@ -100,7 +100,7 @@ def parser():
     sub.add_argument("--quick", action="store_true", help="only the small cases, in 3 rounds")
     sub.add_argument("--json", metavar="FILE", help="write the whole result to FILE")
 
-    command("doctor", "say what is installed and whether it works")
+    command(commands.doctor, "say what is installed and whether it works")
     return top
 
 
