@@ -16,9 +16,9 @@ hundreds), and for an RBM on a GPU, the states are visited in the log domain.
 """
 from typing import NamedTuple
 
-from refdgm import backend, chains
-from refdgm import validation as valid
+from refdgm import backend
 from refdgm.backend import xp as np
+from refdgm.every_state import exp_and_peak, log_domain, states, visit
 from refdgm.models import boltzmann, rbm
 from refdgm.numerics import all_binary, sigmoid
 
@@ -28,8 +28,7 @@ BOLTZMANN_RATE, LOG_DOMAIN_RATE = 5e9, 2e7          # states a second; states x 
 REACH = 600.0                   # e^REACH and e^-REACH, times a few ordinary numbers, are normal numbers
 ROW, LOW, PART, PARTS = 5, 8, 4, 4                  # bits of an RBM's states: the rows of a block, what is side by side
 #                                                     in a row, the blocks of a part, and the parts of a call
-THIRD, AT_ONCE = 11, 10         # bits: of y, and of z, at most; of the h, or states in the log domain, of a call
-AT_ONCE_ON_DEVICE = 18          # which has more to do at once
+THIRD, AT_ONCE = 11, 10         # bits: of y, and of z, at most; of the h of a call
 
 
 class Moments(NamedTuple):
@@ -62,78 +61,13 @@ def boltzmann_moments(theta, *, seconds=SECONDS, progress=False):
     J, b = (np.asarray(theta[name], np.float64) for name in "Jb")
     n, third = len(b), min(len(b) // 3, THIRD)
     if np.sum(np.abs(J[:third, third:2 * third])) > REACH:
-        more, at_once = _log_domain(n, lambda x: x @ b + np.sum(x @ J * x, axis=1) / 2, lambda x: x)
+        more, at_once = log_domain(n, lambda x: x @ b + np.sum(x @ J * x, axis=1) / 2, lambda x: x)
         rate = LOG_DOMAIN_RATE / n
     else:
         more, at_once = _products(J, b, third)
         rate = BOLTZMANN_RATE
-    log_z, on = _visit(more, n, at_once, rate, seconds, progress)
+    log_z, on = visit(more, n, at_once, rate, seconds, progress)
     return Moments(log_z, {"J": on[:-1, :-1], "b": on[-1, :-1]})
-
-
-# ---- all states, call by call ---------------------------------------------------------
-
-class _Sums(NamedTuple):
-    """Of the states before `states`: on[i, j], the weights where units i and j are on, the last being always on."""
-    states: int
-    peak: float                 # on is relative to e^peak
-    on: np.ndarray
-
-    def log_z(self):
-        log_z = self.peak + np.log(self.on[-1, -1])
-        return log_z if backend.on_device(log_z) else float(log_z)
-
-
-def _visit(more, bits, at_once, rate, seconds, progress):
-    """Sum more(first) -> (peak, on), of the 2**at_once states from `first`, over all of them.  -> log Z, mean of on"""
-    cost = 2.0**min(bits, 1000) / rate
-    valid.require(cost <= seconds, f"2**{bits} states take about {_duration(cost)} here, more than the "
-                                   f"{seconds} s that are allowed; use a smaller model, or give seconds=....")
-
-    def advance(sums, calls):
-        for _ in range(calls):
-            peak, on = more(sums.states)
-            top = max(peak, sums.peak)
-            sums = _Sums(sums.states + 2**at_once, top, sums.on * np.exp(sums.peak - top) + on * np.exp(peak - top))
-        return sums
-
-    run = chains.drive(_Sums(0, -np.inf, np.zeros((1, 1))), advance, 2**(bits - at_once), progress=progress)
-    sums = run.state
-    if run.interrupted:
-        known = f"; log Z is at least {sums.log_z():.6f}" if sums.states else ""
-        raise KeyboardInterrupt(f"{sums.states:,} of {2**bits:,} states were visited{known}.")
-    return sums.log_z(), sums.on / sums.on[-1, -1]
-
-
-def _duration(seconds):
-    for unit, size in (("years", 31557600), ("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
-def _bits(states, n):
-    """States of n bits by their numbers, and a unit that is always on.  (m,) -> (m, n + 1)"""
-    return np.concatenate([states[:, None] >> np.arange(n) & 1, np.ones((len(states), 1), int)], axis=1).astype(float)
-
-
-def _exp(a, axis):
-    """e^(a - peak) and the peak, the maximum along an axis, or of all."""
-    peak = np.max(a, axis=axis, keepdims=True)
-    return np.exp(a - peak), np.squeeze(peak, axis=axis)
-
-
-def _log_domain(n, log_weight, units):
-    """more(first) for any weights: log_weight(s) and the means of the other units given s, a chunk at a time."""
-    at_once = min(n, AT_ONCE if backend.name() == "numpy" else AT_ONCE_ON_DEVICE)
-
-    def more(first):
-        s = _bits(np.arange(first, first + 2**at_once), n)
-        p, peak = _exp(log_weight(s[:, :-1]), None)
-        on = np.concatenate([units(s[:, :-1]), s[:, -1:]], axis=1)
-        return peak, on.T @ (p[:, None] * s)
-
-    return more, at_once
 
 
 # ---- a Boltzmann machine: states as entries of matrices -------------------------------
@@ -149,14 +83,14 @@ def _products(J, b, third):
     def energy(x, X):
         return np.sum(x @ J[np.ix_(X, X)] * x, axis=1) / 2 + x @ b[X]
 
-    T, T_peak = _exp(y @ J[np.ix_(Y, Z)] @ z.T, None)
+    T, T_peak = exp_and_peak(y @ J[np.ix_(Y, Z)] @ z.T, None)
 
     def more(first):
-        h1 = _bits(np.arange(first >> 2 * third, (first >> 2 * third) + 2**at_once), h_bits)
+        h1 = states(np.arange(first >> 2 * third, (first >> 2 * third) + 2**at_once), h_bits)
         h = h1[:, :-1]
-        A, A_peak = _exp(h @ J[np.ix_(H, Y)] @ y.T + energy(y, Y), 1)
-        B, B_peak = _exp(h @ J[np.ix_(H, Z)] @ z.T + energy(z, Z), 1)
-        scale, peak = _exp(energy(h, H) + A_peak + B_peak, None)
+        A, A_peak = exp_and_peak(h @ J[np.ix_(H, Y)] @ y.T + energy(y, Y), 1)
+        B, B_peak = exp_and_peak(h @ J[np.ix_(H, Z)] @ z.T + energy(z, Z), 1)
+        scale, peak = exp_and_peak(energy(h, H) + A_peak + B_peak, None)
         A *= scale[:, None]
         p_hy, p_yz = A * (B @ T.T), T * (A.T @ B)
         p_hz = B * (A @ T)
@@ -183,14 +117,14 @@ def _rbm(theta, moments, threads, seconds, progress):
     units, bits = w.shape
     reach = np.max(np.sum(np.abs(w), axis=1)) / 2 + np.log(2)       # the most that |log(u + e)| can be once centred
     if 4 * reach > REACH or backend.on_device(w):                   # the kernel is the host's
-        more, at_once = _log_domain(bits, lambda s: -rbm.hidden_free_energy({"w": w, "b": b, "c": c}, s),
+        more, at_once = log_domain(bits, lambda s: -rbm.hidden_free_energy({"w": w, "b": b, "c": c}, s),
                                     lambda s: sigmoid(s @ w.T + b))
         rate = LOG_DOMAIN_RATE / units
     else:
         from refdgm import jit
         more, at_once = _summed_out(w, b, c, moments, 4 * int(REACH / (4 * reach)), threads)
         rate = (RBM_MOMENTS_RATE if moments else RBM_RATE) * min(threads or jit.cores(), 2**PARTS) / (units + 10)
-    log_z, on = _visit(more, bits, at_once, rate, seconds, progress)
+    log_z, on = visit(more, bits, at_once, rate, seconds, progress)
     return log_z, on.T if swap else on
 
 
@@ -244,7 +178,7 @@ def _summed_out(w, b, c, moments, stretch, threads):
         peaks = np.full((parts, 1), -np.inf)
         in_threads(sum_states, (by_low, by_row, by_block, peaks, start),
                    (e, t, w_block, bias, energies, c_block, 2**n_part, stretch), threads)
-        scale, peak = _exp(peaks[:, 0], None)
+        scale, peak = exp_and_peak(peaks[:, 0], None)
         low, row, block = (np.einsum("p,pmk->mk", scale, a) for a in (by_low, by_row, by_block))
         on = np.concatenate([_with_bit_on(low), _with_bit_on(row), block, np.sum(row, axis=1, keepdims=True)], axis=1)
         return peak, on[np.append(np.arange(units), -1)] if moments else on
