@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from refdgm import ledger
+from refdgm import ledger, places
 from refdgm.backend import computed_by
 from refdgm.claim import ENOUGH, enough, stands
 from refdgm.derivation import examine
@@ -23,7 +23,7 @@ def verify_claim(claim, seeds, reject=True, backend="numpy"):
     -> a record with the keys of `refdgm verify --json`; status "confirmed", "contradicted" or "error".
     """
     begun = time.perf_counter()
-    blank = {**_blank(words_of(claim), seeds), "code": ledger.place(claim),
+    blank = {**_blank(words_of(claim), seeds), "code": places.place(claim),
              "backend": "numpy" if claim.host_only else backend}
     of = {_held: claim._replace(claimed=computed_by(blank["backend"], claim.claimed)), _rejected: claim}
     found, errors = {} if reject else {"mistakes": None}, []
@@ -74,7 +74,7 @@ def verify_derivation(derivation, seeds):
     """Check every line of one Derivation -> a record; a broken line is named with its residual and its seed."""
     begun = time.perf_counter()
     record = {"id": derivation.name, "title": derivation.title, "status": "error", "lines": [],
-              "code": ledger.place(derivation), "problem": "", "first": seeds[0], "seed": None}
+              "code": places.place(derivation), "problem": "", "first": seeds[0], "seed": None}
     try:
         lines = [{"relation": f.line.relation, "latex": f.line.latex, "because": f.line.because, "claim": f.line.claim,
                   "measured": f.measured, "allowed": f.line.allowed, "seed": f.seed, "strict": f.strict, "ok": f.ok}
