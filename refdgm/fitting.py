@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +60,8 @@ def fit(algorithm, data, steps, *, batch=None, schedule=None, update=None, seed=
     checkpoint  a .npz file, written at every look and read, if it is there, to go on
     Ctrl-C ends the fit and returns what there is. Raises ValueError for bad settings, and where F is not finite.
     """
+    valid.require(isinstance(algorithm, Algorithm), f"algorithm must be what a function of refdgm.learning gives, "
+                                                    f"rbm_learning.cd(k=1) for one, but is {algorithm!r:.40}.")
     x = xp.asarray(data, dtype=float)
     valid.shape("data", x, (None, None))
     valid.finite("data", x)
@@ -67,13 +71,19 @@ def fit(algorithm, data, steps, *, batch=None, schedule=None, update=None, seed=
     batch = len(x) if batch is None else batch
     valid.count("batch", batch)
     valid.require(batch <= len(x), f"batch must be at most the number of rows, {len(x)}, but is {batch}.")
-    valid.require(patience is None or monitor, "patience needs a monitor whose first number is to rise.")
+    valid.count("seed", seed, 0, 2**64 - 1)
+    valid.require(isinstance(progress, bool), f"progress must be True or False, but is {progress!r}.")
     schedule, update = schedule or updates.constant(0.1), update or updates.sgd()
+    valid.require(callable(schedule), f"schedule must be a function of t, but is {schedule!r:.40}.")
+    valid.require(isinstance(update, updates.Update), f"update must be a rule, updates.adam() for one, but is "
+                                                      f"{update!r:.40}.")
     parameters, memory = algorithm.start(x, seed)
     now = {"parameters": parameters, "memory": memory, "update": update.init(parameters), "best": parameters,
            "step": np.array(0), "seed": np.array(seed), "history": ()}
     watch = _Watch(monitor, patience)
     if checkpoint is not None:
+        valid.require(isinstance(checkpoint, (str, PathLike)) and not Path(checkpoint).is_dir(),
+                      f"checkpoint must be the path of a file, but is {checkpoint!r:.40}.")
         now = watch.resume(checkpoint, now)
     interrupted, show = False, _Progress(steps, progress)
     try:
@@ -83,7 +93,9 @@ def fit(algorithm, data, steps, *, batch=None, schedule=None, update=None, seed=
             index = minibatch(len(x), batch, seed, t)
             z, memory = algorithm.draw(now["parameters"], now["memory"], x[index], index, seed, t)
             F = algorithm.field(now["parameters"], z, x[index])
-            parameters, rule = update.step(now["parameters"], now["update"], F, schedule(t), t)
+            gamma = schedule(t)
+            valid.number(f"the step size that schedule gives for t = {t}", gamma, 0)
+            parameters, rule = update.step(now["parameters"], now["update"], F, gamma, t)
             _finite(algorithm.name, parameters, t)
             now = {**now, "parameters": parameters, "memory": memory, "update": rule, "step": np.array(t)}
             if t % every == 0 or t == steps:
@@ -128,24 +140,40 @@ def _finite(name, parameters, t):
                                                  "needed, or the data are not what the model takes.")
 
 
+def _numbers(said):
+    """What a monitor said, as numbers of Python."""
+    try:
+        numbers = {name: float(value) for name, value in said.items()}
+    except (AttributeError, TypeError, ValueError):
+        numbers = {}
+    valid.require(numbers and "step" not in numbers,
+                  f"monitor must give a dict of numbers, none of them called step, but gives {said!r:.60}.")
+    return numbers
+
+
 class _Watch:
     """The monitor's numbers over time, the best parameters, and the checkpoint."""
 
     def __init__(self, monitor, patience):
+        valid.require(monitor is None or callable(monitor), f"monitor must be a function, but is {monitor!r:.40}.")
+        valid.require(patience is None or monitor, "patience needs a monitor whose first number is to rise.")
+        if patience is not None:
+            valid.count("patience", patience)
         self.monitor, self.patience, self.over = monitor, patience, False
         self.rows, self.best, self.best_value, self.since = [], None, -np.inf, 0
 
     def look(self, now, checkpoint):
         step = int(now["step"])
         if self.monitor and not (self.rows and self.rows[-1]["step"] == step):
-            numbers = {name: float(value) for name, value in self.monitor(now["parameters"]).items()}
-            self._add({"step": step, **numbers}, now["parameters"])
+            self._add({"step": step, **_numbers(self.monitor(now["parameters"]))}, now["parameters"])
         if checkpoint is not None:
             rows = {name: np.array([row[name] for row in self.rows]) for name in (self.rows[0] if self.rows else {})}
             trees.save(checkpoint, {**now, "best": self.best if self.best is not None else now["parameters"],
                                     "history": rows})
 
     def _add(self, row, parameters):
+        valid.require(not self.rows or row.keys() == self.rows[0].keys(),
+                      f"monitor must give the same numbers at every look, but gives {', '.join(row)}.")
         self.rows.append(row)
         value = list(row.values())[1]
         if value > self.best_value:
@@ -155,7 +183,6 @@ class _Watch:
         self.over = self.patience is not None and self.since >= self.patience
 
     def resume(self, path, now):
-        from pathlib import Path
         if not Path(path).exists():
             return now
         form = {name: part for name, part in now.items() if name != "history"}

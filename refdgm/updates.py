@@ -28,27 +28,28 @@ class Update(NamedTuple):
 
 def constant(gamma):
     """gamma_t = gamma."""
-    _positive("gamma", gamma)
+    valid.positive("the step size gamma", gamma)
     return lambda t: gamma
 
 
 def harmonic(first, offset=0.0):
     """gamma_t = first / (offset + t): a divergent sum with convergent squares (ou2018 Sec. 2)."""
-    _positive("first", first)
-    valid.require(offset >= 0, f"offset must not be negative, but is {offset}.")
+    valid.positive("the step size first", first)
+    valid.number("offset", offset, 0)
     return lambda t: first / (offset + t)
 
 
 def robbins_monro(first, power=0.75, offset=0.0):
     """gamma_t = first / (offset + t)^power, 1/2 < power <= 1: slower than 1/t and still square-summable."""
-    _positive("first", first)
+    valid.positive("the step size first", first)
     valid.require(0.5 < power <= 1, f"power must lie in (1/2, 1], but is {power}: else the sums do not behave.")
+    valid.number("offset", offset, 0)
     return lambda t: first / (offset + t)**power
 
 
 def constant_then_harmonic(gamma, until):
     """gamma_t = gamma up to t = until and gamma until / t from there on."""
-    _positive("gamma", gamma)
+    valid.positive("the step size gamma", gamma)
     valid.count("until", until)
     return lambda t: gamma * min(1.0, until / t)
 
@@ -74,6 +75,7 @@ def momentum(b=0.9):
 def adam(b1=0.9, b2=0.999, epsilon=1e-8):
     """Adam (kingma2019 App. A.3; Kingma and Ba 2015 Algorithm 1)."""
     _decay("b1", b1), _decay("b2", b2)
+    valid.number("epsilon", epsilon, 0)
 
     def step(parameters, memory, F, gamma, t):
         m = tree_map(lambda m, g: b1 * m + (1 - b1) * g, memory[0], F)
@@ -88,6 +90,7 @@ def adam(b1=0.9, b2=0.999, epsilon=1e-8):
 def adamax(b1=0.9, b2=0.999, epsilon=1e-300):
     """Adamax (kingma2019 App. A.3; Kingma and Ba 2015 Algorithm 2); epsilon only keeps 0/0 away."""
     _decay("b1", b1), _decay("b2", b2)
+    valid.number("epsilon", epsilon, 0)
 
     def step(parameters, memory, F, gamma, t):
         m = tree_map(lambda m, g: b1 * m + (1 - b1) * g, memory[0], F)
@@ -98,10 +101,6 @@ def adamax(b1=0.9, b2=0.999, epsilon=1e-300):
 
 def _zeros(parameters):
     return tree_map(np.zeros_like, parameters)
-
-
-def _positive(name, value):
-    valid.require(np.isfinite(value) and value > 0, f"the step size {name} must be positive, but is {value}.")
 
 
 def _decay(name, value):

@@ -42,6 +42,16 @@ def shape(name, array, expected):
     require(fits, f"{name} must have shape ({wanted}), but has shape {got}.")
 
 
+def data_and_test(data, test=None):
+    """What a monitor looks at is finite: data (N, D) and, unless it is None, test (M, D)."""
+    for name, rows in (("data", data), ("test", data if test is None else test)):
+        shape(name, rows, (None, None))
+        finite(name, rows)
+    D = data.shape[1]
+    require(test is None or test.shape[1] == D, f"test must have as many columns as data, {D}, but has shape "
+                                                f"{np.shape(test)}.")
+
+
 def matrix(name, tree, key):
     """The shape (rows, columns) of the leaf `key` of a dict of parameters, which must be there and be a matrix."""
     tree = getval(tree)
@@ -105,10 +115,10 @@ def number(name, x, least=-np.inf):
             f"{name} must be a number{f' of at least {least:g}' if least > -np.inf else ''}, but is {x!r}.")
 
 
-def moderate(name, x):
-    """`x` is a real number that can be squared."""
-    require(isinstance(x, Real) and abs(x) <= SQUARE,
-            f"{name} must be a number between -{SQUARE:g} and {SQUARE:g}, but is {x!r}.")
+def moderate(name, x, least=-SQUARE):
+    """`x` is a real number of at least `least` that can be squared."""
+    require(isinstance(x, Real) and least <= x <= SQUARE,
+            f"{name} must be a number between {least:g} and {SQUARE:g}, but is {x!r}.")
 
 
 def positive(name, x):

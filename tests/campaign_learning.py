@@ -167,7 +167,7 @@ LEARNERS = {
     "vimco": Learner(sbn.vimco, {"K": 2, "H": 2}),
     "wake-sleep": Learner(sbn.wake_sleep, {"K": 2, "H": 2}),
     "rws": Learner(sbn.rws, {"K": 2, "H": 2, "phi": "both"}),
-    "nvil": Learner(sbn.nvil, {"K": 2, "H": 2, "decay": 0.9}),
+    "nvil": Learner(sbn.nvil, {"K": 2, "H": 2}),
     "jsa": Learner(sbn.jsa, {"K": 2, "H": 2}),
     "vae": Learner(vae.vae, {"decoder": P, "posterior": Q, "K": 2}, BITS, vae.exact,
                    {"decoder": P, "posterior": Q, "nodes": 3, **BOTH}),
@@ -184,7 +184,7 @@ PLUGGED = {
                  updates.robbins_monro: {"first": 0.1, "power": 0.75, "offset": 1.0},
                  updates.constant_then_harmonic: {"gamma": 0.1, "until": 1}}}
 SETTINGS = {"algorithm": sbn.vimco(2, 2), "steps": 2, "batch": 3, "schedule": None, "update": None, "seed": 0,
-            "monitor": None, "every": 1, "patience": None, "checkpoint": None, "progress": False}
+            "monitor": sbn.exact(BITS), "every": 1, "patience": 2, "checkpoint": None, "progress": False}
 
 
 # ---- judged ---------------------------------------------------------------------------
@@ -264,7 +264,8 @@ def afterwards():
     inputs = P, Q, learned("vae"), BITS, vae.draw_noise(Q, 2, np.arange(len(BITS)), 0, 1)
     vae.bound(*inputs)
     vae.bound_with_kl(*inputs)
-    auxiliary.usual_generator(1.0)
+    auxiliary.usual_generator(None)
+    bigan.quadratic_critic()
     params = iwae_network.random_params(0, 4, 3, 2)
     iwae_network.gradient(params, BITS, np.zeros((len(BITS), 2, 2)))
 

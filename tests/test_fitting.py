@@ -120,7 +120,20 @@ def test_early_stopping_returns_the_best():
 @pytest.mark.parametrize("change, message", [
     ({"steps": 0}, "steps must be"), ({"batch": 99}, "batch must be at most the number of rows"),
     ({"data": np.array([[np.nan]])}, "data must be finite"), ({"data": np.zeros(3)}, "data must have shape"),
-    ({"patience": 1}, "patience needs a monitor"), ({"schedule": lambda t: 1e300}, "not finite after step")])
+    ({"patience": 1}, "patience needs a monitor"), ({"schedule": lambda t: 1e300}, "not finite after step"),
+    ({"schedule": lambda t: np.nan if t == 3 else 0.1}, "schedule gives for t = 3 must be a number"),
+    ({"schedule": lambda t: -0.1}, "schedule gives for t = 1 must be a number of at least 0, but is -0.1"),
+    ({"schedule": 0.1}, "schedule must be a function of t, but is 0.1"),
+    ({"update": updates.adam}, "update must be a rule, updates.adam\\(\\) for one, but is <function adam"),
+    ({"algorithm": sbn_learning.vimco}, "algorithm must be what a function of refdgm.learning gives"),
+    ({"monitor": {"a": 1.0}}, "monitor must be a function"), ({"monitor": lambda p: None}, "dict of numbers.* None"),
+    ({"monitor": lambda p: {}}, "monitor must give a dict of numbers"),
+    ({"monitor": lambda p: {"a": "high"}}, "monitor must give a dict of numbers"),
+    ({"monitor": lambda p: {"a": np.zeros(2)}}, "monitor must give a dict of numbers"),
+    ({"monitor": lambda p: {"step": 1.0}}, "none of them called step"),
+    ({"monitor": lambda p: {f"at {p['theta']['lam'][0]:.3f}": 1.0}, "every": 1}, "the same numbers at every look"),
+    ({"seed": -1}, "seed must be an integer"), ({"seed": 2**64}, "seed must be an integer of at most"),
+    ({"progress": "yes"}, "progress must be True or False"), ({"checkpoint": 3}, "checkpoint must be the path of a file")])
 def test_errors(change, message):
     with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
         refdgm.fit(**{"algorithm": quadratic(), "data": BARS, "steps": 9, **change})

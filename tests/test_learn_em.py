@@ -219,7 +219,7 @@ def test_resume_is_the_run_that_was_not_interrupted(tmp_path, algorithm):
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: L.mixture(0), "H must be"), (lambda: L.mixture(2, prior=-1.0), "pseudo-count must not be negative"),
+    (lambda: L.mixture(0), "H must be"), (lambda: L.mixture(2, prior=-1.0), "pseudo-count prior must be"),
     (lambda: L.em(L.net(2), 0), "hold must be"), (lambda: L.mcmc_em(L.net(2), 0), "L must be"),
     (lambda: map_learning.gaussian_prior(L.em(L.net(2)), 5, -1.0), "precision must be positive"),
     (lambda: refdgm.fit(L.em(L.net(2)), BARS / 2, 1), "takes bits"),

@@ -296,7 +296,7 @@ def test_avb_with_a_discriminator_that_does_not_learn_does_not():
     vae_learning.aevb(vae_learning.bernoulli(1, 3), inference_models.diagonal(1, 3)),
     avb_learning.avb(vae_learning.bernoulli(2, 3), inference_models.iaf(2, 3))], ids=lambda a: a.name)
 def test_resume_is_the_run_that_was_not_interrupted(tmp_path, algorithm):
-    settings = {"batch": 3, "update": avb_learning.two_rates(updates.adam(), {"psi": 3.0}), "every": 4, "seed": 3}
+    settings = {"batch": 3, "update": avb_learning.two_rates(updates.adam(), {"phi": 3.0}), "every": 4, "seed": 3}
     whole = refdgm.fit(algorithm, BARS, 8, **settings)
     refdgm.fit(algorithm, BARS, 4, checkpoint=tmp_path / "run.npz", **settings)
     rest = refdgm.fit(algorithm, BARS, 8, checkpoint=tmp_path / "run.npz", **settings)

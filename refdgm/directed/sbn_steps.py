@@ -31,6 +31,8 @@ PROPOSE, ACCEPT, DREAM_H, DREAM_X = 0, 1, 2, 3      # the draws of a step
 
 def start(H, scale=0.05):
     """Small random weights, and the pixels' mean log-odds as b.  -> a function of (data, seed)"""
+    valid.count("H", H)
+
     def make(x, seed):
         D = x.shape[1]
         valid.require(valid.are_bits(x), "a sigmoid belief net with Bernoulli units takes bits, 0 or 1.")
@@ -97,6 +99,8 @@ def uniform_weights(log_w):
 
 def exact(data, test=None):
     """A monitor: mean log p(x), and the mean KL divergences between q(h|x) and p(h|x), by summing over all h."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         log_joint, log_q = sbn.log_joint_table(parameters["theta"], data), sbn.log_q_table(parameters["phi"], data)
         log_posterior = log_softmax(log_joint)

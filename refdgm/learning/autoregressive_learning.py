@@ -93,6 +93,8 @@ def sample(theta, n, seed):
 
 def exact(data, test=None):
     """A monitor: the mean log p(x), a sum of D terms."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         numbers = {"log_p": np.mean(log_prob(parameters["theta"], data))}
         if test is not None and len(test):

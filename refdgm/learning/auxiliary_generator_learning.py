@@ -172,10 +172,9 @@ def usual_generator(sigma):
 
 def _algorithm(name, J, generator, chains, proposals, number, sigma, eps, from_generator, phi_row):
     valid.count("chains", chains, 2)
-    valid.count("proposals", proposals, 0)
-    valid.count("number", number, 0)
-    valid.require(proposals <= 1000 and number <= 500, "a step makes at most 1000 proposals and 500 moves.")
-    valid.require(onp.isfinite(eps) and eps > 0, f"eps must be positive, but is {eps}.")
+    valid.count("proposals", proposals, 0, ACCEPT - PROPOSE)
+    valid.count("number", number, 0, NOISE // 2)
+    valid.positive("eps", eps)
     valid.require(generator.real == (sigma is not None),
                   f"a generator of the kind {generator.name} does not make {'bits' if sigma is None else 'reals'}.")
     begin = neural_field.start(J, sigma)
@@ -200,6 +199,8 @@ def _algorithm(name, J, generator, chains, proposals, number, sigma, eps, from_g
 
 def exact(data, generator, test=None, sigma=None):
     """A monitor: mean log p(x), KL[q || p] and KL[p || q], by enumeration or quadrature."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         theta, phi = parameters["theta"], parameters["phi"]
         numbers = {"log_p": onp.mean(neural_field.log_prob(theta, data, sigma))}

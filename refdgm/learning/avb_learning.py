@@ -55,7 +55,8 @@ def discriminator_bound(psi, x, h, h_prior):
 def avb(decoder, posterior, K=1, J=16):
     """AVB with a discriminator of J tanh units."""
     valid.count("K", K)
-    valid.require(decoder.H == posterior.H, f"the decoder has {decoder.H} latents, the posterior {posterior.H}.")
+    valid.require(decoder.H == posterior.H,
+                  f"the decoder has {decoder.H} latents, the posterior {posterior.H}: H must be the same.")
     valid.require(not posterior.refined, f"the posterior '{posterior.name}' needs the density of q.")
 
     def start(x, seed):
@@ -83,9 +84,11 @@ def avb(decoder, posterior, K=1, J=16):
 def two_rates(rule, factors):
     """An update rule (refdgm.updates) in which some parts move `factors[part]` times as fast, {"psi": 10.0}."""
     for part, factor in factors.items():
-        valid.require(onp.isfinite(factor) and factor > 0, f"the factor of {part} must be positive, but is {factor}.")
+        valid.positive(f"the factor of {part} in factors", factor)
 
     def init(parameters):
+        valid.require(factors.keys() <= parameters.keys(),
+                      f"factors must be of {', '.join(parameters)}, but are of {', '.join(map(str, factors))}.")
         return {part: rule.init(leaves) for part, leaves in parameters.items()}
 
     def step(parameters, memory, F, gamma, t):

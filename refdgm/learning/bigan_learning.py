@@ -83,7 +83,7 @@ def bigan(critic=None, decoder=(0.5, 0.0, 0.0), encoder=(0.5, 0.0, 0.0), speed=4
     critic = critic or quadratic_critic()
     valid.vector("decoder", onp.asarray(decoder, float), 3)
     valid.vector("encoder", onp.asarray(encoder, float), 3)
-    valid.require(onp.isfinite(speed) and speed > 0, f"speed must be positive, but is {speed}.")
+    valid.positive("speed", speed)
     gradient = grad(objective)
 
     def start(data, seed):

@@ -61,7 +61,10 @@ def unit_logits(theta, code, x):
     return np.dot(np.tanh(np.dot(code, theta["W"].T) + theta["b"]), theta["V"].T) + theta["c"]
 
 
-DECODERS = {"chain": chain_logits, "units": unit_logits}
+def logits_of(decoder):
+    """The function that gives the log-odds, by its name."""
+    valid.require(decoder in ("chain", "units"), f"the decoder is chain or units, not {decoder!r}.")
+    return chain_logits if decoder == "chain" else unit_logits
 
 
 def start_decoder(decoder, M, x, J, seed):
@@ -77,7 +80,7 @@ def start_decoder(decoder, M, x, J, seed):
 
 def dae(rho=0.2, J=48, decoder="chain", K=4):
     """A denoising autoencoder with J hidden units, K corruptions of each row a step."""
-    valid.require(0 < rho < 1, f"the probability rho of a flip must lie in (0, 1), but is {rho}.")
+    _validate(rho)
     return _algorithm("denoising autoencoder", None, rho, J, decoder, K)
 
 
@@ -87,11 +90,15 @@ def gsn(H=4, J=48, decoder="chain", K=4):
     return _algorithm("GSN", H, None, J, decoder, K)
 
 
+def _validate(rho):
+    valid.require(0 < rho < 1, f"the probability rho of a flip must lie in (0, 1), but is {rho}.")
+
+
 def _algorithm(name, H, rho, J, decoder, K):
     valid.count("J", J)
     valid.count("K", K)
-    valid.require(decoder in DECODERS, f"the decoder is {' or '.join(DECODERS)}, not {decoder!r}.")
-    decoder_gradient = grad(lambda theta, code, x: np.mean(bernoulli_log_prob(x, DECODERS[decoder](theta, code, x))))
+    decode = logits_of(decoder)
+    decoder_gradient = grad(lambda theta, code, x: np.mean(bernoulli_log_prob(x, decode(theta, code, x))))
 
     def first(x, seed):
         valid.require(valid.are_bits(x), "a denoising autoencoder with Bernoulli units takes bits, 0 or 1.")
@@ -111,7 +118,7 @@ def _algorithm(name, H, rho, J, decoder, K):
         clean = onp.broadcast_to(x[:, None, :], (len(x), K, x.shape[1]))
         F = {"theta": decoder_gradient(parameters["theta"], code, clean)}
         if H is not None:
-            F["phi"] = encoder_direction(parameters, code, x, DECODERS[decoder])
+            F["phi"] = encoder_direction(parameters, code, x, decode)
         return F
     return Algorithm(f"{name} ({decoder})", first, draw, field)
 
@@ -140,7 +147,7 @@ def run_chain(parameters, x, steps, seed, rho=0.2, decoder="chain"):
         code = fires(words(s, logits.shape[1], CODE), logits).astype(float)
         u, x = uniforms(s, x.shape[1], DECODE), onp.zeros(x.shape)
         for j in range(x.shape[1]):
-            x[:, j] = u[:, j] < sigmoid(DECODERS[decoder](parameters["theta"], code, x)[:, j])
+            x[:, j] = u[:, j] < sigmoid(logits_of(decoder)(parameters["theta"], code, x)[:, j])
     return x
 
 
@@ -153,12 +160,15 @@ def transition_matrix(parameters, D, rho=0.2, decoder="chain"):
     q = onp.exp(bernoulli_log_prob(codes, logits[:, None, :]))
     pair = onp.broadcast_to(codes[:, None, :], (len(codes), len(x), codes.shape[1]))
     image = onp.broadcast_to(x, (len(codes), *x.shape))
-    p = onp.exp(bernoulli_log_prob(image, DECODERS[decoder](parameters["theta"], pair, image)))
+    p = onp.exp(bernoulli_log_prob(image, logits_of(decoder)(parameters["theta"], pair, image)))
     return gsn_chain.chain(q[:, None, None, :] / len(x), p.T[:, None, None, :])
 
 
 def exact(data, rho=0.2, decoder="chain"):
     """A monitor: the mean log pi(x) of the chain's stationary law, and its total variation from the data's."""
+    valid.data_and_test(data)
+    _validate(rho)
+    logits_of(decoder)
     D = data.shape[1]
     rows = (data @ 2**onp.arange(D)).astype(int)
     law = onp.bincount(rows, minlength=2**D) / len(rows)

@@ -154,6 +154,9 @@ def sml(H=8, G=4, posterior="mean field", rounds=10, chains=100, k=5):
 
 def exact(data, test=None, rounds=50):
     """A monitor: mean log p(v) and mean-field's bound on it, of the data, and log p(v) of test data."""
+    valid.data_and_test(data, test)
+    valid.count("rounds", rounds)
+
     def look(parameters):
         theta = parameters["theta"]
         log_z = enumeration.rbm_log_partition(dbm.as_rbm(theta), threads=1)

@@ -122,6 +122,8 @@ def bound(below, top, x):
 
 def exact(data, below=None):
     """A monitor: mean log p(x) of the RBM at the bottom, or with one below log p(x) of the net and the bound on it."""
+    valid.data_and_test(data)
+
     def look(parameters):
         if below is None:
             return {"log_p": np.mean(rbm.log_marginal(parameters["theta"], data))}

@@ -55,7 +55,8 @@ class Model(NamedTuple):
 def mixture(H=3, prior=0.0, scale=0.5):
     """A mixture of H Bernoulli vectors; prior is the pseudo-count c of MAP learning."""
     valid.count("H", H)
-    valid.require(np.isfinite(prior) and prior >= 0, f"the pseudo-count must not be negative, but is {prior}.")
+    valid.moderate("the pseudo-count prior", prior, 0)
+    valid.moderate("scale", scale)
 
     def start(x, seed):
         spread = scale * normals(stream(seed, 1, first=2**31), H * x.shape[1])[0].reshape(H, -1)
@@ -76,7 +77,8 @@ def mixture(H=3, prior=0.0, scale=0.5):
 def net(H=3, scale=0.5):
     """A sigmoid belief net with H hidden units; its chains flip one bit at a time."""
     valid.count("H", H)
-    valid.enumerable(4**H, f"the proposal between the states of {H} bits", 2)
+    valid.moderate("scale", scale)
+    valid.enumerable(valid.power(4, H), f"the proposal between the states of {H} bits", 2)
     h = all_binary(H)
     states = np.arange(2**H)
     flip = np.mean(np.array([np.eye(2**H)[states ^ 1 << j] for j in range(H)]), axis=0)
@@ -199,6 +201,8 @@ def mcmc_em(model, L=5):
 
 def exact(model, data, test=None):
     """A monitor: the mean log p(x), a sum over all S latent states."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         numbers = {"log_p": np.mean(log_sum_exp(model.log_joint(parameters["theta"], data)))}
         if test is not None and len(test):
@@ -209,9 +213,13 @@ def exact(model, data, test=None):
 
 def exact_bound(H, data, sweeps=50):
     """A monitor for variational EM: the mean-field bound on mean log p(x), log p(x) and the gap between them."""
+    valid.data_and_test(data)
+    valid.count("sweeps", sweeps)
     model = net(H)
 
     def look(parameters):
+        valid.require(H == len(parameters["theta"]["a"]), f"the net has {len(parameters['theta']['a'])} hidden units, "
+                                                          f"but the monitor's H is {H}.")
         log_joint = model.log_joint(parameters["theta"], data)
         mu = mean_field(log_joint, np.zeros((len(data), H)), sweeps)
         log_q = bernoulli_log_prob(all_binary(H), mu[:, None, :])

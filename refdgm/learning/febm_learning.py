@@ -68,32 +68,33 @@ class Sampler(NamedTuple):
 
 def quadratic(mu=0.2, sigma=2.25):
     """E = (x - mu)^2 / (2 sigma^2) from this start (yu2020 Eq. 20); theta = {"gaussian": (mu, log sigma)}, x (N, 1)."""
-    valid.require(sigma > 0, f"sigma must be positive, but is {sigma}.")
-
-    def start(data, seed):
-        valid.shape("data", data, (None, 1))
-        return {"gaussian": np.append(mu, np.log(sigma))}
-    return Energy(start, lambda theta, x: gaussian_fit.energy(theta["gaussian"], x[:, 0]))
+    return Energy(gaussian_fit.start(mu, sigma), lambda theta, x: gaussian_fit.energy(theta["gaussian"], x[:, 0]))
 
 
 # ---- the model's law ------------------------------------------------------------------
 
 def sums(low, high, n=161):
     """Every expectation under the model is a sum over a grid of the line."""
-    grid, weights = trapezoid(low, high, n)
+    grid, weights = _grid(low, high, n)
     return Sampler(lambda data, seed: (), lambda E, memory, count, seed, t: (
         Model(grid[:, None], softmax(np.log(weights) - E(grid[:, None])), 1.0), memory))
 
 
 def exact(low, high, n=1601):
     """Independent samples on the line, as many as a batch has data."""
-    grid, _ = trapezoid(low, high, n)
+    grid, _ = _grid(low, high, n)
 
     def draw(E, memory, count, seed, t):
         valid.count("the number of samples of the model, that of the batch,", count, 2)
         u = uniforms(Stream(seed, np.arange(count, dtype=np.uint32), t), 1)[:, 0]
         return _equal(invert(-E(grid[:, None]), grid, u)[:, None]), memory
     return Sampler(lambda data, seed: (), draw)
+
+
+def _grid(low, high, n):
+    valid.moderate("low", low)
+    valid.moderate("high", high)
+    return trapezoid(low, high, n)
 
 
 def invert(log_density, grid, u):
@@ -107,6 +108,7 @@ def langevin(chains=1000, eps=0.1, steps=5):
     """Unadjusted Langevin chains that begin at data and never anew; eps is the variance of their noise."""
     valid.count("chains", chains, 2)
     valid.count("steps", steps)
+    valid.positive("eps", eps)
 
     def draw(E, memory, count, seed, t):
         state = ula.State(memory["chains"], Stream(seed, np.arange(chains, dtype=np.uint32), (t - 1) * steps))
@@ -129,7 +131,7 @@ def febm(name, energy, critic, sampler, speed=1.0, weigh=None, base=None):
     """
     valid.require(np.all(named(name).second(np.array([0.5, 2.0])) > 0),
                   f"f'' is zero for {name!r}, and with it every gradient of f-EBM.")
-    valid.require(np.isfinite(speed) and speed > 0, f"speed must be positive, but is {speed}.")
+    valid.positive("speed", speed)
 
     def start(data, seed):
         theta = energy.start(data, seed)

@@ -64,20 +64,17 @@ class Noise(NamedTuple):
 
 def location_scale(mu=0.2, sigma=2.25):
     """x = mu + sigma eps on the line, from this start; theta = {"gaussian": (mu, log sigma)}."""
-    valid.require(sigma > 0, f"sigma must be positive, but is {sigma}.")
-
-    def start(data, seed):
-        valid.shape("data", data, (None, 1))
-        return {"gaussian": onp.append(mu, onp.log(sigma))}
-    return Generator(start, lambda theta, eps: theta["gaussian"][0] + np.exp(theta["gaussian"][1]) * eps, 1)
+    return Generator(gaussian_fit.start(mu, sigma),
+                     lambda theta, eps: theta["gaussian"][0] + np.exp(theta["gaussian"][1]) * eps, 1)
 
 
 def tanh_generator(D, d=2, hidden=(32, 32), scale=1.0):
     """A tanh network from d numbers of noise to x (N, D)."""
     valid.count("the number of noises d", d)
+    networks.validate(D, hidden, scale)
 
     def start(data, seed):
-        valid.shape("data", data, (None, D))
+        valid.require(data.shape[1] == D, f"D must be the number of the data's columns, {data.shape[1]}, but is {D}.")
         return networks.start_network((d, *hidden, D), seed, scale, GENERATOR)
     return Generator(start, networks.network, d)
 
@@ -124,16 +121,21 @@ def wgan(generator, discriminator, speed=1.0, sums=0, weigh=None):
 
 def weight_clipping(rule, c=0.1, part="psi"):
     """The update rule, and every number of psi back to [-c, c] after it."""
-    valid.require(onp.isfinite(c) and c > 0, f"c must be positive, but is {c}.")
+    valid.positive("c", c)
+
+    def init(parameters):
+        valid.require(isinstance(part, str) and part in parameters,
+                      f"part must be one of {', '.join(parameters)}, but is {part}.")
+        return rule.init(parameters)
 
     def step(parameters, memory, F, gamma, t):
         parameters, memory = rule.step(parameters, memory, F, gamma, t)
         return {**parameters, part: tree_map(lambda a: onp.clip(a, -c, c), parameters[part])}, memory
-    return Update(f"{rule.name}, clipped", rule.init, step)
+    return Update(f"{rule.name}, clipped", init, step)
 
 
 def _game(name, generator, discriminator, slopes, trick, speed, sums, weigh):
-    valid.require(onp.isfinite(speed) and speed > 0, f"speed must be positive, but is {speed}.")
+    valid.positive("speed", speed)
     valid.count("sums", sums, 0)
     valid.require(sums == 0 or generator.d == 1, "a grid takes the place of the noise if that is one number only.")
     if sums:
@@ -183,12 +185,17 @@ def modes_covered(x, centres, sigma, least=0.2):
 
     -> number of modes, fraction of all x within 3 sigma of some centre
     """
+    valid.shape("centres", centres, (None, x.shape[1]))
+    valid.count("the number of centres", len(centres))
     near = onp.sum((x[:, None, :] - centres)**2, axis=-1) < (3 * sigma)**2
     return int(onp.sum(near.mean(axis=0) >= least / len(centres))), float(onp.mean(near.any(axis=1)))
 
 
 def ring_monitor(generator, centres, sigma, n=2000):
     """A monitor: modes covered, and the share of points near one of them."""
+    valid.positive("sigma", sigma)
+    valid.count("n", n)
+
     def look(parameters):
         covered, near = modes_covered(sample(generator, parameters, n), centres, sigma)
         return {"modes": covered, "near": near}
@@ -202,6 +209,7 @@ def exact_divergence(name, target):
 
 def exact_wasserstein(generator, data, n=1001):
     """A monitor on the line: minus W between the data (N, 1) and the generator's law, from a grid of n noises."""
+    valid.data_and_test(data)
     eps, mass = normal_trapezoid(n, 6.0)
     p = onp.append(onp.full(len(data), 1 / len(data)), onp.zeros(n))
     q = onp.append(onp.zeros(len(data)), mass / onp.sum(mass))

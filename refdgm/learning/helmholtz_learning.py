@@ -113,6 +113,8 @@ def mean_fields(parameters, data):
 
 def exact(data, test=None):
     """A monitor: mean log p(x), the bound on it, and the mean KL divergences between q(h|x) and p(h|x)."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         log_joint = deep_sbn.log_joint_table(parameters["theta"], data)
         log_q, log_posterior = deep_sbn.log_q_table(parameters["phi"], data), log_softmax(log_joint)

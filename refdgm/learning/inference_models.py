@@ -50,6 +50,7 @@ class Posterior(NamedTuple):
 
 def gaussian_heads(H):
     """m and log s, which begin apart for different x and narrower than the prior: else many fits never use h at all."""
+    valid.count("H", H)
     return {"m": Head(H, scale=1.0), "log_s": Head(H, centre=-1.0)}
 
 
@@ -140,6 +141,7 @@ def semi_amortised(H=2, J=16, refinements=2, rate=0.1, nodes=4):
     dL/dm = E g, dL/dlog s = E g s eps + 1, g = dlog p(x, h)/dh (directed/reparameterisation), by Gauss-Hermite.
     """
     valid.count("refinements", refinements)
+    valid.moderate("rate", rate)
     eta, weight = gauss_hermite(nodes, H)
 
     def sample(phi, x, eps, log_joint):

@@ -25,7 +25,7 @@ from refdgm.trees import leaves, tree_map
 def gaussian_prior(algorithm, N, precision=1.0):
     """The same algorithm under p(theta) = N(0, 1/precision), for N training rows."""
     valid.count("N", N)
-    valid.require(np.isfinite(precision) and precision > 0, f"the precision must be positive, but is {precision}.")
+    valid.positive("precision", precision)
 
     def field(parameters, z, x):
         F = algorithm.field(parameters, z, x)

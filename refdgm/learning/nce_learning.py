@@ -137,6 +137,7 @@ def dnce(field=None, nu=1, alpha=0.5):
 
     def draw(parameters, memory, x, index, seed, t):
         phi, more = parameters["phi"], round(len(x) * (1 - alpha) / alpha)
+        valid.count("the noise taken for data, (1 - alpha) / alpha of its rows,", more, 0)
         as_data = drawn(CHAIN_RULE, phi, more, AS_DATA, seed, t) if more else x[:0]
         return Draws(drawn(CHAIN_RULE, phi, nu * (len(x) + more), NOISE, seed, t), as_data, {}), memory
 
@@ -163,6 +164,8 @@ def first_c(field, noise, phi, x, seed, n=1000):
 
 def exact(field, data, test=None):
     """A monitor: the mean log p(x), normalised exactly, and what c is above log Z; what DNCE's noise makes of it."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         theta, log_Z = parameters["theta"], field.log_partition(parameters["theta"])
         numbers = {"log_p": np.mean(field.potential(theta, data)) - log_Z}

@@ -58,7 +58,7 @@ def predictability_minimisation(n=3, J=8, speed=10.0):
     """A code of n units with a linear encoder; the predictors move `speed` times as fast."""
     valid.count("the number of units n", n, 2)
     valid.count("J", J)
-    valid.require(onp.isfinite(speed) and speed > 0, f"speed must be positive, but is {speed}.")
+    valid.positive("speed", speed)
     gradient = grad(objective)
 
     def start(x, seed):
@@ -98,6 +98,8 @@ def unpredicted(p):
 
 def exact(data):
     """A monitor: what is left unpredicted of the bits (at most n/4), their information I(y; x) in nats, and V."""
+    valid.data_and_test(data)
+
     def look(parameters):
         p = law_of_bits(parameters["phi"], data)
         frequent = p[p > 0]

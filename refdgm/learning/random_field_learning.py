@@ -49,7 +49,8 @@ def sml(J=16, chains=100, number=1, sigma=None, eps=0.1, tested=True):
     """
     valid.count("chains", chains)
     valid.count("number", number)
-    valid.require(np.isfinite(eps) and eps > 0, f"eps must be positive, but is {eps}.")
+    valid.positive("eps", eps)
+    valid.require(isinstance(tested, bool), f"tested must be True or False, but is {tested!r}.")
     begin = neural_field.start(J, sigma)
 
     def first(x, seed):
@@ -65,6 +66,8 @@ def sml(J=16, chains=100, number=1, sigma=None, eps=0.1, tested=True):
 
 def exact(data, test=None, sigma=None):
     """A monitor: the mean log p(x), with Z a sum over all states or an integral."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         numbers = {"log_p": np.mean(neural_field.log_prob(parameters["theta"], data, sigma))}
         if test is not None and len(test):

@@ -126,13 +126,12 @@ def febm(name="kl", H=8, J=None, chains=0, k=1):
     Raises ValueError for total variation, of which f'' = 0 says nothing of where to go. Data that lack a state are at
     an infinite distance where f(0) is infinite (reverse KL, Neyman, Jeffrey): no minimum is to be expected there.
     """
-    J = H if J is None else J
+    make, J = begin(H), H if J is None else J
     valid.count("J", J)
     valid.count("chains", chains, 0)
     valid.count("k", k)
     valid.require(name != "total variation", "total variation has f'' = 0 and gives f-EBM no gradient.")
     named(name)
-    make = begin(H)
 
     def start(x, seed):
         if not chains:
@@ -181,6 +180,8 @@ def weights(name, E, H, law, chains=0):
 
 def exact(data, test=None):
     """A monitor: mean log p(x) of the data, and of test data, log Z a sum over the states of the smaller layer."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         theta = parameters["theta"]
         log_z = enumeration.rbm_log_partition(theta, threads=1)

@@ -40,7 +40,6 @@ from refdgm.streams import normals, stream, uniforms
 
 def _algorithm(name, H, draw, codes_and_gain):
     """An algorithm whose step is a draw z and, from it, the codes for theta and the gain for phi."""
-    valid.count("H", H)
     begin = start(H)
 
     def field(parameters, z, x):
@@ -80,7 +79,7 @@ def straight_through(K=1, H=8):
 def gumbel_softmax(K=1, H=8, tau=0.5, hard=False):
     """The Concrete relaxation at temperature tau; `hard` takes the slope of f at the bit (Jang et al. 2016)."""
     valid.count("K", K)
-    valid.require(np.isfinite(tau) and tau > 0, f"the temperature tau must be positive, but is {tau}.")
+    valid.positive("the temperature tau", tau)
 
     def draw(parameters, memory, x, index, seed, t):
         u = uniforms(row_stream(index, seed, t), K * H, PROPOSE).reshape(len(x), K, H)
@@ -105,16 +104,15 @@ def nearest(phi, codes, x):
 
 def vector_quantised(M=8, H=4, beta=0.25):
     """A code book of M vectors, straight through the choice of the nearest (van den Oord et al. 2017)."""
-    for name, n in (("M", M), ("H", H)):
-        valid.count(name, n)
-    valid.require(beta >= 0, f"beta must not be negative, but is {beta}.")
+    valid.count("M", M)
+    valid.moderate("beta", beta, 0)
     begin = start(H, scale=0.3)
 
     def first(x, seed):
         """The code book holds the codes of M rows of the data."""
         parameters = begin(x, seed)
         rows = np.argsort(uniforms(stream(seed, 1, first=2**31), len(x), 1)[0], kind="stable")[:M]
-        valid.require(len(rows) == M, f"a code book of {M} vectors needs as many rows of data, but there are {len(x)}.")
+        valid.require(len(rows) == M, f"a code book of M = {M} vectors needs as many rows of data, not {len(x)}.")
         phi, noise = parameters["phi"], normals(stream(seed, 1, first=2**31), M * H, 2).reshape(M, H)
         return {"theta": {leaf: parameters["theta"][leaf] for leaf in ("W", "b")}, "phi": phi,
                 "psi": {"e": x[rows] @ phi["V"].T + phi["c"] + 0.01 * noise}}, ()
@@ -133,6 +131,8 @@ def vector_quantised(M=8, H=4, beta=0.25):
 
 def exact_quantised(data):
     """A monitor: mean log p(x) with equally probable codes, and the bound log p(x|z) - log M of the code chosen."""
+    valid.data_and_test(data)
+
     def look(parameters):
         theta, e = parameters["theta"], parameters["psi"]["e"]
         each = bernoulli_log_prob(data[:, None, :], e @ theta["W"].T + theta["b"])

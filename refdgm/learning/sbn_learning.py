@@ -59,7 +59,6 @@ def _algorithm(name, K, H, theta_weights, phi_weights=None, sleep=0.0):
         return F
 
     valid.count("K", K)
-    valid.count("H", H)
     begin = start(H)
     return Algorithm(name, lambda x, seed: (begin(x, seed), ()), draw, field)
 
@@ -84,7 +83,7 @@ def rws(K=5, H=8, phi="wake"):
     return _algorithm(f"RWS ({phi} phi)", K, H, softmax, None if phi == "sleep" else softmax, sleep=part[phi])
 
 
-def nvil(K=1, H=8, decay=0.9):
+def nvil(K=1, H=8):
     """The variational bound with a learned baseline C(x) = x'u + v and a running mean c (ou2018 Sec. 3.2.1, Alg. 2)."""
     base = _algorithm("NVIL", K, H, uniform_weights)
 

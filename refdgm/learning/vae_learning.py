@@ -180,7 +180,8 @@ def aevb(decoder, posterior, K=1):
 
 def _algorithm(name, decoder, posterior, K, field):
     valid.count("K", K)
-    valid.require(decoder.H == posterior.H, f"the decoder has {decoder.H} latents, the posterior {posterior.H}.")
+    valid.require(decoder.H == posterior.H,
+                  f"the decoder has {decoder.H} latents, the posterior {posterior.H}: H must be the same.")
 
     def start(x, seed):
         return {"theta": decoder.start(x, seed), "phi": posterior.start(x.shape[1], seed)}, ()
@@ -201,9 +202,13 @@ def exact_bound(decoder, posterior, parameters, x, nodes=21, chunk=32):
 
 def exact(decoder, posterior, data, test=None, nodes=21):
     """A monitor: mean log p(x), mean bound L(x), and the gap between them, which is the mean KL[q(h|x) || p(h|x)]."""
+    valid.data_and_test(data, test)
+
     def look(parameters):
         log_p = np.mean(decoder.log_p(parameters["theta"], data))
         elbo = np.mean(exact_bound(decoder, posterior, parameters, data, nodes))
-        held_out = {"test_log_p": np.mean(decoder.log_p(parameters["theta"], test))} if test is not None else {}
-        return {"log_p": log_p, **held_out, "elbo": elbo, "gap": log_p - elbo}
+        numbers = {"log_p": log_p, "elbo": elbo, "gap": log_p - elbo}
+        if test is not None and len(test):
+            numbers["test_log_p"] = np.mean(decoder.log_p(parameters["theta"], test))
+        return numbers
     return look

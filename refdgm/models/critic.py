@@ -53,10 +53,23 @@ def network(parameters, x):
     return x
 
 
+def validate(D, hidden, scale):
+    """Raise ValueError, saying which, if a number of units or the scale of a tanh network makes no sense."""
+    valid.count("D", D)
+    for size in hidden:
+        valid.count("each of hidden", size)
+    valid.moderate("scale", scale)
+
+
 def tanh_critic(D, hidden=(64, 64), scale=1.0, which=0):
     """A tanh network with one output; yu2020 Sec. 6.1 has two hidden layers of 64 units for H."""
-    return Critic(lambda seed: start_network((D, *hidden, 1), seed, scale, which),
-                  lambda parameters, x: network(parameters, x)[..., 0])
+    validate(D, hidden, scale)
+    valid.count("which", which, 0, FIRST - 1)
+
+    def value(parameters, x):
+        valid.require(x.shape[-1] == D, f"D must be the number of columns of x, {x.shape[-1]}, but is {D}.")
+        return network(parameters, x)[..., 0]
+    return Critic(lambda seed: start_network((D, *hidden, 1), seed, scale, which), value)
 
 
 def linear_critic(data, units=40, widen=1.25, steep=1.0, keep=1e-3):

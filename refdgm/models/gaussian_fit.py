@@ -67,6 +67,17 @@ def divergence(gaussian, log_p, f):
     return np.sum(here(WEIGHTS) * np.exp(log_q) * f.f(np.exp(log_p - log_q)))
 
 
+def start(mu, sigma):
+    """Where a Gaussian begins to learn from data (N, 1).  -> a function of (data, seed)"""
+    valid.moderate("mu", mu)
+    valid.positive("sigma", sigma)
+
+    def make(data, seed):
+        valid.shape("data", data, (None, 1))
+        return {"gaussian": onp.append(mu, onp.log(sigma))}
+    return make
+
+
 def monitor(target, f):
     """A monitor of a Gaussian that learns: -D_f(p||q) by quadrature, and where it is, mu and sigma."""
     log_p = log_target(target)

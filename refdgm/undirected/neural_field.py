@@ -34,7 +34,10 @@ REACH, NODES = 8.0, {1: 1601, 2: 161}       # of a grid on the reals: how many s
 
 def log_reference(x, sigma=None):
     """log r(x).  (B, D) -> (B,) or 0"""
-    return 0.0 if sigma is None else gaussian_log_prob(x, 0.0, sigma**2)
+    if sigma is None:
+        return 0.0
+    valid.positive("sigma", sigma)
+    return gaussian_log_prob(x, 0.0, sigma**2)
 
 
 def log_unnormalised(theta, x, sigma=None):
@@ -65,7 +68,8 @@ def direction(theta, data, model):
 def start(J, sigma=None, scale=0.3):
     """Small random W, no potential beyond the pixels' log-odds.  -> a function of (data, seed)"""
     valid.count("J", J)
-    valid.require(sigma is None or np.isfinite(sigma) and sigma > 0, f"sigma must be positive, but is {sigma}.")
+    if sigma is not None:
+        valid.positive("sigma", sigma)
 
     def make(x, seed):
         D = x.shape[1]
