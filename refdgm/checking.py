@@ -125,7 +125,8 @@ def has_order(truth, case, index, values, order, within=0.1, geometric=False, sc
     The measured number is the distance between `order` and what the last two of `values` show.
     """
     compared = equals(truth, case, scale=scale)
-    valid.require(len(values) >= 2 and np.all(np.isfinite(values)), f"values must be two numbers or more, not {values}.")
+    valid.require(len(values) >= 2 and np.all(np.isfinite(values)),
+                  f"values must be two numbers or more, but are {values}.")
 
     def oracle(case):
         return compared.oracle(case), order(**case) if callable(order) else order

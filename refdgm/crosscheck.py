@@ -16,7 +16,7 @@ import time
 from functools import lru_cache
 
 from refdgm import contract as contracts_
-from refdgm import frameworks, ledger
+from refdgm import files, frameworks, ledger
 from refdgm import validation as valid
 
 SECONDS = 60.0          # for one contract
@@ -60,20 +60,27 @@ def load(target):
     try:
         return importlib.import_module(target)
     except ImportError as error:
-        raise ValueError(f"{target} cannot be imported: {error}.") from error
+        raise ValueError(f"the target {target} cannot be imported: {error}.") from error
     except Exception as error:
-        raise ValueError(f"{target}: {type(error).__name__}: {error}") from error
+        raise ValueError(f"the target {target}: {type(error).__name__}: {error}") from error
 
 
 # ---- the process ----------------------------------------------------------------------
 
 def crosscheck(target, names=(), framework=None, dtypes=("float64", "float32"), seed=0, seconds=SECONDS):
-    """Yield a record for each contract that `target` offers, or that `names` asks for, in the order of the list.
+    """A record for each contract that `target` offers, or that `names` asks for, in the order of the list, one by one.
 
     names: NAME or NAME=FUNCTION; framework: "numpy", "torch", "jax", or None for what each function uses;
     seconds: the time limit of one contract. Raises ValueError where the target cannot be imported or offers nothing.
     """
-    left = wanted(names)
+    files.is_path("target", target)
+    valid.require(framework is None or isinstance(framework, str), f"framework must be a name, but is {framework!r}.")
+    valid.count("seed", seed, 0)
+    valid.number("seconds", seconds, 0)
+    return _records(target, wanted(names), bool(names), framework, dtypes, seed, seconds)
+
+
+def _records(target, left, asked, framework, dtypes, seed, seconds):
     offered = None
     while offered is None or left:
         with _process(target, left, framework, dtypes, seed) as (child, pipe):
@@ -84,10 +91,10 @@ def crosscheck(target, names=(), framework=None, dtypes=("float64", "float32"), 
                 raise ValueError(f"{target} was not imported: the process {_ending(kind, content)}.")
             if offered is None:
                 offered = content
-                valid.require(names or offered, f"{target} has no function that bears the name of a contract; "
+                valid.require(asked or offered, f"{target} has no function that bears the name of a contract; "
                                                 "`refdgm crosscheck --list` shows the names.")
                 for name in left:
-                    if names and name not in offered:
+                    if asked and name not in offered:
                         yield contracts_.blank(name, problem=f"{target} has no function {left[name]}")
                 left = {name: left[name] for name in left if name in offered}
             while left:

@@ -147,7 +147,8 @@ def stands(relation, measured, allowed, strict):
 
 def _is_line(line):
     """Raise ValueError where a derivation has yielded what cannot be held against the line above."""
-    valid.require(isinstance(line, Line), f"a derivation yields lines, of start, equals, ..., and no {type(line).__name__}.")
+    valid.require(isinstance(line, Line),
+                  f"a derivation yields lines, of start, equals, ..., and no {type(line).__name__}.")
     for name in ("latex", "because", "claim"):
         text = getattr(line, name)
         valid.require(isinstance(text, str), f"{name} of a line must be text, but is a {type(text).__name__}.")

@@ -27,6 +27,7 @@ from autograd.tracer import isbox
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+import campaign_api
 import campaign_calls
 import campaign_learning
 import refdgm
@@ -143,6 +144,7 @@ def _runs():
         yield derivation, {"seed": 0}
     yield from campaign_learning.runs()
     yield from campaign_calls.runs()
+    yield from campaign_api.runs()
     for name in sorted({function.__module__ for function in functions().values()}):
         yield _imported_again, {"name": name}           # mistakes are put together while a module is imported
         if name.split(".")[1] in DOCTESTS:

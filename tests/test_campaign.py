@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import campaign
+import campaign_api
 import campaign_learning
 from refdgm import numerics
 from refdgm.models import rbm
@@ -56,6 +57,10 @@ def test_bad_input(module):
 def test_bad_input_to_what_learns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)                             # where a checkpoint goes that is called "nonsense"
     spoil(campaign_learning.learners().values())
+
+
+def test_bad_input_to_what_users_call():
+    spoil(campaign_api.calls().values())
 
 
 def test_most_functions_are_called():
