@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 import refdgm
-from refdgm import crosscheck, files, journal, judging, values
+from refdgm import crosscheck, files, journal, judging
 from refdgm.contract import INTEGER, NUMBER, SEEDS, Case, rounded, truth
+from refdgm.trials import TOLERANCE, distance, scale
 
 SHOWN = 3               # inputs on which a known mistake is shown
 SCHEMA = os.path.join(os.path.dirname(__file__), "documents", "test_vectors.schema.json")
@@ -78,8 +79,8 @@ def _trials(item, wrt, seed):
         if wrt and not all(np.all(np.isfinite(e)) for e in expected):
             continue                            # an infinity has no derivative
         found.append(_Trial(case, arguments, expected, {
-            dtype: _upper(tolerance * values.scale(item, arguments, expected, dtype, wrt))
-            for dtype, tolerance in values.TOLERANCE.items() if dtype != "bfloat16" or not case.hard}))
+            dtype: _upper(tolerance * scale(item, arguments, expected, dtype, wrt))
+            for dtype, tolerance in TOLERANCE.items() if dtype != "bfloat16" or not case.hard}))
     return found
 
 
@@ -92,7 +93,7 @@ def _shown(item, wrt, trials, result, name, function):
                 wrong = truth(function, item, arguments, wrt, made_in)
             except Exception:
                 continue                                    # it fails there: no output to state
-            off = values.distance(wrong, expected, 1.0)[0]
+            off = distance(wrong, expected, 1.0)[0]
             seen = {dtype: error for dtype, error in allowed.items()
                     if off > 2 * error and made_in in ("float64", dtype)}
             if seen:

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from refdgm import contract, crosscheck, draws, frameworks, judging, values
+from refdgm import contract, crosscheck, draws, frameworks, judging, trials
 
 CONTRACTS = crosscheck.contracts()
 EXACT = {name: item for name, item in CONTRACTS.items() if item.judge.kind == "values"}
@@ -103,7 +103,7 @@ def test_a_convention_is_named_and_no_bug(item, name, other):
 @pytest.mark.parametrize("item", EXACT.values(), ids=EXACT)
 def test_the_coarsest_tolerance_still_sees_every_mistake(item):
     """A mistake is further off than bfloat16 may be, on some case."""
-    coarse = values.TOLERANCE["bfloat16"]
+    coarse = trials.TOLERANCE["bfloat16"]
     for name, other in item.mistakes.items():
         seen = False
         for case in (case for seed in contract.SEEDS for case in item.judge.cases(seed)):
@@ -114,8 +114,8 @@ def test_the_coarsest_tolerance_still_sees_every_mistake(item):
                 except Exception:
                     seen = True
                     continue
-                size = values.scale(item, case.arguments, right, "float64", wrt)
-                seen |= values.distance(wrong, right, size)[0] > coarse
+                size = trials.scale(item, case.arguments, right, "float64", wrt)
+                seen |= trials.distance(wrong, right, size)[0] > coarse
         assert seen, name
 
 
@@ -134,9 +134,9 @@ def test_a_property_holds_for_the_reference_and_not_for_everything(item, name, h
         parts = [np.asarray(part) for part in frameworks.leaves(item.reference(*given))]
         error = sum(np.cos(np.arange(np.size(value))) @ np.ravel(value) for value in given)
         return [part + error * np.reshape(np.cos(np.arange(part.size)), part.shape) for part in parts]
-    assert all(error(item.reference, case) <= values.TOLERANCE["float64"] for case in cases)
+    assert all(error(item.reference, case) <= trials.TOLERANCE["float64"] for case in cases)
     wrong = [skewed, *(other.function for other in item.mistakes.values())]
-    assert any(error(function, case) > values.TOLERANCE["bfloat16"] for function in wrong for case in cases)
+    assert any(error(function, case) > trials.TOLERANCE["bfloat16"] for function in wrong for case in cases)
 
 
 @pytest.mark.parametrize("item", CONTRACTS.values(), ids=CONTRACTS)

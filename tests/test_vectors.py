@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refdgm import cli, contract, crosscheck, values, vectors
+from refdgm import cli, contract, crosscheck, trials, vectors
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 NAMES = ["iwae_bound", "normalized_weights", "mis_kernel", "categorical_draws", "mala_kernel", "cd_estimator"]
@@ -81,9 +81,9 @@ def test_the_reference_gives_every_valid_output_and_no_invalid_one(item, folder)
                 assert set(test["allowed"]) == {"float32"} and test["result"] != "valid"
                 continue
             allowed = test["allowed"]["float64"]
-            agrees = values.distance(got, output, allowed)[0] <= 1
+            agrees = trials.distance(got, output, allowed)[0] <= 1
             assert agrees == (test["result"] == "valid"), test
-            assert test["hard"] or test["flags"] or set(test["allowed"]) == set(values.TOLERANCE)
+            assert test["hard"] or test["flags"] or set(test["allowed"]) == set(trials.TOLERANCE)
 
 
 def raises(item, name):
