@@ -23,16 +23,15 @@ def tree_map(function, *trees):
 
 
 def leaves(tree, path=""):
-    """Every leaf and its path.
+    """A list of every path and its leaf.
 
-    >>> list(leaves({"theta": {"w": 1}, "phi": (2, 3)}))
+    >>> leaves({"theta": {"w": 1}, "phi": (2, 3)})
     [('theta/w', 1), ('phi/0', 2), ('phi/1', 3)]
     """
-    if isinstance(tree, (dict, tuple)):
-        for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
-            yield from leaves(part, f"{path}/{name}" if path else str(name))
-    else:
-        yield path, tree
+    if not isinstance(tree, (dict, tuple)):
+        return [(path, tree)]
+    parts = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    return [pair for name, part in parts for pair in leaves(part, f"{path}/{name}" if path else str(name))]
 
 
 def with_leaves(tree, values):

@@ -200,7 +200,7 @@ def test_resume_is_the_run_that_was_not_interrupted(tmp_path, algorithm, rule):
     (lambda: gan_learning.wgan(gan_learning.tanh_generator(2), NETS[1], sums=9), "one number only"),
     (lambda: gan_learning.weight_clipping(updates.sgd(), 0.0), "c must be positive"),
     (lambda: gan_learning.location_scale(0.0, -1.0), "sigma must be positive"),
-    (lambda: refdgm.fit(gan_learning.gan(*NETS), np.zeros((4, 2)), 1), "D must be the number of the data's columns, 2, but is 1"),
+    (lambda: refdgm.fit(gan_learning.gan(*NETS), np.zeros((4, 2)), 1), "D must be the number of the data's columns"),
     (lambda: gan_learning.tanh_generator(2, d=0), "the number of noises d must be")])
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
