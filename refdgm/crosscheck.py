@@ -20,6 +20,7 @@ from refdgm import files, frameworks, ledger
 from refdgm import validation as valid
 
 SECONDS = 60.0          # for one contract
+LONGEST = 86_400.0      # that it may be
 STARTING = 120.0        # for the import of the user's module
 
 
@@ -74,9 +75,11 @@ def crosscheck(target, names=(), framework=None, dtypes=("float64", "float32"), 
     seconds: the time limit of one contract. Raises ValueError where the target cannot be imported or offers nothing.
     """
     files.is_path("target", target)
-    valid.require(framework is None or isinstance(framework, str), f"framework must be a name, but is {framework!r}.")
+    if framework is not None:
+        valid.text("framework", framework)
     valid.count("seed", seed, 0)
     valid.number("seconds", seconds, 0)
+    valid.require(seconds <= LONGEST, f"seconds must be at most {LONGEST:g}, a day, but are {seconds}.")
     return _records(target, wanted(names), bool(names), framework, dtypes, seed, seconds)
 
 

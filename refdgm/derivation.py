@@ -150,8 +150,7 @@ def _is_line(line):
     valid.require(isinstance(line, Line),
                   f"a derivation yields lines, of start, equals, ..., and no {type(line).__name__}.")
     for name in ("latex", "because", "claim"):
-        text = getattr(line, name)
-        valid.require(isinstance(text, str), f"{name} of a line must be text, but is a {type(text).__name__}.")
+        valid.text(name, getattr(line, name))
     valid.number("allowed", line.allowed, 0)
     if line.scale is not None:
         valid.number("scale", line.scale, 0)

@@ -29,6 +29,7 @@ def write(folder, name, header, rows, draw, as_list=False):
 
     as_list: the JSON is the rows alone, the header in each of them; else {header, "rows": rows}.
     """
+    valid.text("name", name)
     folder = Path(folder)
     paths = [folder / f"{name}.{kind}" for kind in ("json", "csv", "png", "svg")]
     whole = [{**row, **header} for row in rows] if as_list else {**header, "rows": rows}
@@ -59,6 +60,7 @@ def table_text(header, rows):
 
 def picture(draw, rows, header, name, kind):
     """The bytes of a PNG or SVG that draw(figure, rows) has filled, the same for the same rows."""
+    valid.text("name", name)
     valid.require(kind in ("png", "svg"), f"a picture is a png or an svg, not {kind!r}.")
     import matplotlib
     from matplotlib.figure import Figure                    # a Figure of one's own: no pyplot, no global state

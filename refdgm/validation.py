@@ -47,6 +47,7 @@ def data_and_test(data, test=None):
     for name, rows in (("data", data), ("test", data if test is None else test)):
         shape(name, rows, (None, None))
         finite(name, rows)
+    count("the number of rows of data", len(data))
     D = data.shape[1]
     require(test is None or test.shape[1] == D, f"test must have as many columns as data, {D}, but has shape "
                                                 f"{np.shape(test)}.")
@@ -125,6 +126,11 @@ def positive(name, x):
     """`x` is a real number above zero, and it and its inverse can be squared."""
     require(isinstance(x, Real) and 1 / SQUARE <= x <= SQUARE,
             f"{name} must be positive, from {1 / SQUARE:g} to {SQUARE:g}, but is {x!r}.")
+
+
+def text(name, x):
+    """`x` is text."""
+    require(isinstance(x, str), f"{name} must be text, but is of the type {type(x).__name__}.")
 
 
 def power(base, exponent):

@@ -254,7 +254,10 @@ def of_crosscheck():
 
 
 def of_vectors():
-    return {"write": (in_a_folder(vectors.write), {"folder": "there", "names": [CONTRACT]})}
+    @in_a_folder
+    def write(folder, name):
+        return vectors.write(folder, [name])
+    return {"write": (write, {"folder": "there", "name": CONTRACT})}
 
 
 def of_values():
