@@ -4,6 +4,8 @@
     learners()  {name: (function, call)}, where `call` has one argument alone of a factory, of a monitor or of the fit:
                 what refuses it must name it; the function adds the others, makes the algorithm and fits it
 """
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -42,7 +44,8 @@ BITS = datasets.bars_and_stripes(2).train           # (6, 4)
 LINE = datasets.mixture(8).train                    # (8, 1)
 PLANE = datasets.ring(8).train                      # (8, 2)
 BOTH = {"data": BITS, "test": BITS[:2]}             # what most monitors look at
-FOLDER = tempfile.TemporaryDirectory()              # there as long as the tests run
+FOLDER = Path(tempfile.mkdtemp())                   # there as long as the tests run
+atexit.register(shutil.rmtree, FOLDER)
 
 
 class Learner(NamedTuple):
@@ -276,11 +279,11 @@ def data_sets():
     datasets.bars_and_stripes(2)
     datasets.ring(6, 2, 2.0, 0.1, seed=0)
     datasets.mixture(6)
-    np.savetxt(path := Path(FOLDER.name, "rows.csv"), LINE)
+    np.savetxt(path := FOLDER / "rows.csv", LINE)
     datasets.load(path)
 
 
 def files():
     tree = {"theta": {"w": np.ones(2)}, "memory": (np.zeros(1),)}
-    trees.save(path := Path(FOLDER.name, "tree.npz"), tree)
+    trees.save(path := FOLDER / "tree.npz", tree)
     trees.load(path, tree)

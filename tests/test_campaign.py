@@ -33,19 +33,20 @@ def forgotten():
 
 
 def of(module):
-    return [(campaign.functions()[name], call) for name, call in calls().items() if name.rsplit(".", 1)[0] == module]
+    return {name: (campaign.functions()[name], call) for name, call in calls().items()
+            if name.rsplit(".", 1)[0] == module}
 
 
 def spoil(calls):
-    """Each (function, call) with a spoilt argument, EXAMPLES times."""
+    """Each {name: (function, call)} with a spoilt argument, EXAMPLES times."""
     @settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None,
               phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.data())
     def every_function(data):
-        for function, call in calls:
+        for name, (function, call) in calls.items():
             bad = data.draw(campaign.spoilt(call))
             wrong = campaign.judged(function, bad, call)
-            assert wrong is None, f"{function} of {bad}: {wrong}"
+            assert wrong is None, f"{name} of {bad}: {wrong}"
     every_function()
 
 
@@ -56,11 +57,11 @@ def test_bad_input(module):
 
 def test_bad_input_to_what_learns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)                             # where a checkpoint goes that is called "nonsense"
-    spoil(campaign_learning.learners().values())
+    spoil(campaign_learning.learners())
 
 
 def test_bad_input_to_what_users_call():
-    spoil(campaign_api.calls().values())
+    spoil(campaign_api.calls())
 
 
 def test_most_functions_are_called():

@@ -186,7 +186,8 @@ def modes_covered(x, centres, sigma, least=0.2):
     -> number of modes, fraction of all x within 3 sigma of some centre
     """
     valid.shape("centres", centres, (None, x.shape[1]))
-    valid.count("the number of centres", len(centres))
+    for name, points in (("x", x), ("centres", centres)):
+        valid.count(f"the number of {name}", len(points))
     near = onp.sum((x[:, None, :] - centres)**2, axis=-1) < (3 * sigma)**2
     return int(onp.sum(near.mean(axis=0) >= least / len(centres))), float(onp.mean(near.any(axis=1)))
 

@@ -80,6 +80,7 @@ def linear_critic(data, units=40, widen=1.25, steep=1.0, keep=1e-3):
     """
     x = onp.asarray(data, dtype=float)
     valid.shape("data", x, (None, 1))
+    valid.count("the number of data", len(x))
     valid.count("units", units)
     centre, spread = onp.mean(x), onp.std(x)
     valid.require(spread > 0, "the data must not all be the same number.")
