@@ -5,7 +5,7 @@ import pickle
 import random
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from refdgm import cli, datasets, files, reproduction, site, trees
 from refdgm.experiments import mis_matrices, undirected_table
 from refdgm.journal import Journal
 from refdgm.learning import sbn_learning
+from refdgm.runs import Cell
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX limits and signals")
 CLAIMS = ("ou2018.eq14", "ou2018.eq15", "ou2018.eq15.mono")
@@ -53,6 +54,24 @@ def full_disk(after):
 
 def fit(steps, checkpoint):
     return refdgm.fit(sbn_learning.rws(3, 4), BARS, steps, batch=3, every=5, checkpoint=checkpoint)
+
+
+def test_any_settings_are_found_again():
+    """As JSON has them: a tuple comes back as a list, and infinity as a word."""
+    settings = {"sizes": (2, 3), "bound": np.inf}
+    with closing(Journal("journal", settings)) as journal:
+        journal.add(Cell("table", "one", 0), {"x": 1.0})
+    with closing(Journal("journal", settings)) as journal:
+        assert journal.done == {("table", "one", 0): {"x": 1.0}}
+
+
+def test_a_number_is_no_path():
+    """It would be a file that somebody has open, and would close."""
+    with open("file", "rb") as other:
+        for write in (lambda path: Journal(path, {}), lambda path: trees.save(path, {"x": BARS}), files.make_folder):
+            with pytest.raises(ValueError, match="must be a path"):
+                write(other.fileno())
+        assert other.read() == OLD
 
 
 # ---- a full disk, a folder that cannot be written -----------------------------------------

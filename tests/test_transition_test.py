@@ -92,3 +92,6 @@ def test_errors():
         compare(P, advance, states[:0])
     with pytest.raises(ValueError, match="numbered 0 to 2"):
         compare(P, lambda: states + 3, states)
+    for wrong in ({"moves": 0}, {"moves": np.nan}, {"most": 0}, {"error": np.nan}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):                    # and does not go on for ever
+            compare(P, advance, states, **wrong)
