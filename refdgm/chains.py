@@ -106,26 +106,37 @@ def _side_by_side(trees, counts, axis):
 def fits(state, step):
     """The plain step of the first chain gives a state of the same form: what a compiled step takes on trust.
 
-    Raises ValueError for an array that is not of one row a chain, or of another shape than the model makes.
+    Raises ValueError for an array that is not of one row a chain, or of another shape or type than the model makes.
     """
     number = state.stream.chain
-    valid.shape("state.stream.chain", number, (None,))
+    _numbered(state)
     for name, a in zip(state._fields, state[:-1]):
         valid.require(len(a) == len(number), f"state.{name} must have a row for each of the {len(number)} chains of "
                                              f"state.stream, but has {len(a)}.")
     after = step(type(state)(*(a[:1] for a in state[:-1]), state.stream._replace(chain=number[:1])))
     for name, a, b in zip(state._fields, state[:-1], after):
         valid.shape(f"state.{name}", a, (len(number), *np.shape(b)[1:]))
+        _typed(f"state.{name}", a, state[0].dtype if b.dtype.kind == "f" else b.dtype)
 
 
 def shaped(state, **shapes):
     """The state has for each chain of its stream an array of these shapes: what a compiled step takes on trust.
 
-    As `fits`, for those who know the shapes. Raises ValueError for another.
+    As `fits`, for those who know the shapes. Raises ValueError for another, or where the arrays are of several types.
     """
-    number = len(state.stream.chain)
+    _numbered(state)
     for name, shape in shapes.items():
-        valid.shape(f"state.{name}", getattr(state, name), (number, *shape))
+        valid.shape(f"state.{name}", getattr(state, name), (len(state.stream.chain), *shape))
+        _typed(f"state.{name}", getattr(state, name), state[0].dtype)
+
+
+def _numbered(state):
+    valid.shape("state.stream.chain", state.stream.chain, (None,))
+    _typed("state.stream.chain", state.stream.chain, np.uint32)
+
+
+def _typed(name, array, dtype):
+    valid.require(array.dtype == dtype, f"{name} must be of type {np.dtype(dtype)}, but is of type {array.dtype}.")
 
 
 class _Clock:

@@ -100,6 +100,7 @@ def finite_log_p_and_score(target, x, stream, draw=None):
 
     Raises ValueError naming a chain and the step where log p or its gradient is not finite.
     """
+    valid.real_type(x.dtype)
     batch = [drawn_batch(target, stream, draw)] if getattr(target, "minibatch", False) else []
     log_p, score = log_p_and_score(target, x, *batch)
     all_finite("log p", log_p, stream)

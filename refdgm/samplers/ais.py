@@ -92,6 +92,7 @@ def run(theta, betas, state, steps=None, base=None, threads=None, **options):
     w, b, c, base, betas = _parameters(theta, betas, base, state.v.dtype.type)
     steps = len(betas) - state.stream.step if steps is None else steps
     _on_path(betas, state, steps)
+    chains.shaped(state, v=b.shape, log_w=())
     panels, panels_transposed, lanes = jit.panels(w), jit.panels(w.T), jit.lanes(w.dtype)
 
     def compiled(state, n):
@@ -143,6 +144,7 @@ def mean_weight(theta, betas, base=None, power=1):
 
 def _parameters(theta, betas, base, real):
     """w, b, c, base and betas as arrays of one type, absent biases as zeros."""
+    valid.real_type(real)
     rbm.validate(theta)
     D, H = np.shape(theta["w"])
     base = np.zeros(D) if base is None else base

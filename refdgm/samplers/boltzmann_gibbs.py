@@ -128,4 +128,5 @@ def _known(scan):
 
 def _parameters(theta, real):
     """J and b as arrays of one type."""
+    valid.real_type(real)
     return np.ascontiguousarray(theta["J"], real), np.ascontiguousarray(theta["b"], real)

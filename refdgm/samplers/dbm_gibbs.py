@@ -58,6 +58,7 @@ def init(theta, number, seed=0, v=None, h2=None, first=0, real=np.float64):
 
 def step(theta, state):
     """One step (v, h2) -> h1 -> (v', h2') of every chain."""
+    valid.real_type(state.v.dtype)
     W1, W2, b, c1, c2 = (np.asarray(theta[name], state.v.dtype) for name in ("W1", "W2", "b", "c1", "c2"))
     D, s = len(b), state.stream
     outer = words(s, D + len(c2), OUTER)
@@ -72,8 +73,8 @@ def run(theta, state, steps, threads=None, **options):
     from refdgm import jit
     from refdgm.kernels.rbm import gibbs
     dbm.validate(theta)
-    chains.shaped(state, v=np.shape(theta["b"]), h1=np.shape(theta["c1"]),
-                  h2=np.shape(theta["c2"]))
+    valid.real_type(state.v.dtype)
+    chains.shaped(state, v=np.shape(theta["b"]), h1=np.shape(theta["c1"]), h2=np.shape(theta["c2"]))
     real, D = state.v.dtype, state.v.shape[1]
     w, c = np.concatenate([theta["W1"], theta["W2"].T]).astype(real), np.asarray(theta["c1"], real)
     b = np.concatenate([theta["b"], theta["c2"]]).astype(real)

@@ -91,5 +91,6 @@ def hidden_transition_matrix(theta, nodes=161):
 
 def _parameters(theta, real):
     """w, w / sigma^2, b, c and sigma as arrays of one type."""
+    valid.real_type(real)
     w_scaled = theta["w"] / np.square(theta["sigma"])[:, None]
     return [np.ascontiguousarray(a, real) for a in (theta["w"], w_scaled, theta["b"], theta["c"], theta["sigma"])]

@@ -131,6 +131,7 @@ def validate(theta, phi, x):
 
 def _problem(theta, phi, x, number, real):
     """Sums over units in a stated order, so that a chain's numbers do not depend on how many chains there are."""
+    valid.real_type(real)
     validate(theta, phi, x)
     D, H = np.shape(theta["W"])
     valid.require(np.shape(x) in ((D,), (number, D)),

@@ -59,6 +59,7 @@ def log_density(target, x, s):
 
     Raises ValueError, naming chain and step, where it is nan or inf.
     """
+    valid.real_type(x.dtype)
     if isinstance(target, tuple):
         log_p = log_p_and_score(target, x)[0]
     else:

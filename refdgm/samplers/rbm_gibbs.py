@@ -90,5 +90,6 @@ def transition_matrix(theta):
 
 def _parameters(theta, real):
     """w, b and c as arrays of one type, absent biases as zeros."""
+    valid.real_type(real)
     w = np.ascontiguousarray(theta["w"], real)
     return w, *(np.ascontiguousarray(theta.get(name, np.zeros(n)), real) for name, n in zip("bc", w.shape))

@@ -123,4 +123,5 @@ def transition_matrix(theta, x):
 
 def _parameters(theta, real):
     """a, W and b as arrays of one type."""
+    valid.real_type(real)
     return [np.ascontiguousarray(theta[name], real) for name in ("a", "W", "b")]

@@ -167,6 +167,7 @@ def transition_matrix(theta, phi, x, every=False):
 
 def _problem(theta, phi, x, real):
     """Sums over units in a stated order, so that a code's numbers do not depend on how many observations there are."""
+    valid.real_type(real)
     sbn.validate(theta, phi)
     D, H = np.shape(theta["W"])
     valid.shape("phi['V']", phi["V"], (H, D))
