@@ -40,12 +40,14 @@ def _algorithm(name, start, gradient):
 
 def visible_gradient(theta, x):
     """The mean over rows of dlog p(x)/dtheta, fully visible.  (B, D) -> dict"""
+    valid.count("the number of rows of x", len(x))
     error = x - sigmoid(autoregressive.logits(theta, x))
     return {"W": np.tril(error.T @ x, -1) / len(x), "b": error.mean(axis=0)}
 
 
 def masked_gradient(theta, x):
     """The same of a masked network; what a mask hides gets zero.  (B, D) -> dict"""
+    valid.count("the number of rows of x", len(x))
     J, D = theta["W"].shape
     into, out = masked_network.masks(D, J)
     hidden = np.tanh(x @ (theta["W"] * into).T + theta["b"])

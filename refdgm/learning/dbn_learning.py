@@ -100,6 +100,7 @@ def stacked_rbm(H=8, below=(), chains=0, k=5):
 
 def mean_statistics(theta, x):
     """The mean over rows of grad log Z_x: x z', x and z with z = E[z|x] (bachman2015 Eq. 43).  -> dict"""
+    valid.count("the number of rows of x", len(x))
     z = sigmoid(rbm.hidden_logits(theta, x))
     return {"w": x.T @ z / len(x), "b": x.mean(axis=0), "c": z.mean(axis=0)}
 

@@ -50,6 +50,7 @@ def predict(psi, y):
 
 def objective(parameters, x):
     """V = sum_i mean_x (P_i - y_i)^2 (lecture12 Sec. 1.1.3).  -> ()"""
+    valid.count("the number of rows of x", len(x))
     y = code(parameters["phi"], x)
     return np.mean(np.sum((predict(parameters["psi"], y) - y)**2, axis=1))
 
