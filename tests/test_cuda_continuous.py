@@ -89,9 +89,9 @@ extern "C" __global__ void tanh_of(const real* x, real* out, int n) {
 """
 
 
-def kernel(code, name, real, *families, **macros):
+def kernel(cupy, code, name, real, *families, **macros):
     options = launch.options(real, ALIGNED=0, **macros)
-    return cuda_on_cpu.RawModule(code=launch.source(*families) + code, options=options).get_function(name)
+    return cupy.RawModule(code=launch.source(*families) + code, options=options).get_function(name)
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -99,9 +99,9 @@ def test_tanh(real):
     rng, n = np.random.default_rng(0), 50_000
     x = np.concatenate([rng.uniform(-22, 22, n), np.exp(rng.uniform(-30, 3, n)), [0, np.inf, -np.inf, np.nan, 20, -20]])
     x = x.astype(real)
-    with cuda_on_cpu.installed() as cupy:
+    with cuda_on_cpu.device() as cupy:
         out = cupy.empty(len(x), real)
-        kernel(TANH, "tanh_of", real)((-(-len(x) // 64),), (64,), (cupy.asarray(x), out, np.int32(len(x))))
+        kernel(cupy, TANH, "tanh_of", real)((-(-len(x) // 64),), (64,), (cupy.asarray(x), out, np.int32(len(x))))
     assert np.array_equal(out.get(), elementary.FOR[real].tanh(x), equal_nan=True)
 
 
@@ -112,9 +112,9 @@ def test_log_p_and_score(target, real):
     target = targets.cast(target, real)
     x = (2 * np.random.default_rng(4).normal(size=(999, n))).astype(real)
     kind, parameters = launch.in_cuda(target)
-    with cuda_on_cpu.installed() as cupy:
+    with cuda_on_cpu.device() as cupy:
         log_p, score = cupy.empty(999, real), cupy.empty((999, n), real)
-        kernel(LOG_P_AND_SCORE, "at", real, TARGET=kind)((8,), (128,), (
+        kernel(cupy, LOG_P_AND_SCORE, "at", real, TARGET=kind)((8,), (128,), (
             *map(cupy.asarray, (parameters, x, s.chain)), log_p, score, np.int32(999), *streams.keys(s.seed)))
     batch = [targets.drawn_batch(target, s, 1)] if hasattr(target, "minibatch") else []
     assert same((log_p.get(), score.get()), targets.log_p_and_score(target, x, *batch))
@@ -125,9 +125,9 @@ def test_acceptance_ratios(real):
     """A difference in the last bit would hardly ever change a decision, and be seen in no chain."""
     x, y = np.random.default_rng(0).normal(size=(2, 2, 999, 5)).astype(real)
     log_p, new_log_p = x.reshape(-1)[:999], y.reshape(-1)[:999]
-    with cuda_on_cpu.installed() as cupy:
+    with cuda_on_cpu.device() as cupy:
         found = cupy.empty((2, 999), real)
-        kernel(RATIOS, "ratios", real, "on_target", TARGET="Gaussian<5>")((8,), (128,), (
+        kernel(cupy, RATIOS, "ratios", real, "on_target", TARGET="Gaussian<5>")((8,), (128,), (
             cupy.asarray(x), cupy.asarray(y), found, real(0.3 / 8), np.int32(999)))
     assert same(found.get(), np.stack([mala.log_ratio((x[0], log_p, x[1]), (y[0], new_log_p, y[1]), 0.3),
                                        hamiltonian.log_ratio(log_p, new_log_p, x[0], y[0])]))
@@ -143,7 +143,7 @@ def test_chains(sampler, target, chains, real):
     expected = start = sampler.init(target, x, seed=2**40 + 7, first=11, real=real)
     for _ in range(5):
         expected = sampler.step(target, expected, *options)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         there, state = backend.to_device(target), backend.to_device(start)
         whole = sampler.run(there, state, *options, steps=5).state
         begun = sampler.run(there, state, *options, steps=2).state
@@ -161,7 +161,7 @@ def test_finite_metropolis(S, chains):
     expected = start = finite_metropolis.init(log_p, R, rng.integers(0, S, chains), seed=5)
     for _ in range(20):
         expected = finite_metropolis.step(log_p, R, expected)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         there = backend.to_device((log_p, R, start))
         assert same(backend.to_host(finite_metropolis.run(*there, steps=20).state), expected)
 
@@ -175,7 +175,7 @@ def test_mis_of_a_linear_gaussian_posterior(D, H, own_x, chains, real):
     expected = start = linear_gaussian_mis.init(theta, phi, x, chains, seed=5, first=11, real=real)
     for _ in range(7):
         expected = linear_gaussian_mis.step(theta, phi, x, expected)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         *problem, state = backend.to_device((theta, phi, x, start))
         begun = linear_gaussian_mis.run(*problem, state, steps=2).state
         assert same(backend.to_host(linear_gaussian_mis.run(*problem, begun, steps=5).state), expected)
@@ -193,7 +193,7 @@ def test_mis_of_codes(n, D, H, every, chains, real):
     expected = start = sbn_mis.init(theta, phi, x, chains, seed=5, real=real)
     for _ in range(5):
         expected = sbn_mis.step(theta, phi, x, expected, every)
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         *problem, state = backend.to_device((theta, phi, x, start))
         begun = sbn_mis.run(*problem, state, 2, every).state
         assert same(backend.to_host(sbn_mis.run(*problem, begun, 3, every).state), expected)
@@ -217,7 +217,7 @@ def test_the_first_step_that_is_not_finite_is_named(sampler):
     state = sampler.init(target, np.random.default_rng(3).normal(size=(70, 2)), seed=5, first=11)
     expected = message(sampler, target, state, options)
     assert "for chain" in expected and "at step" in expected
-    with cuda_on_cpu.installed():
+    with cuda_on_cpu.device():
         assert message(sampler, backend.to_device(target), backend.to_device(state), options) == expected
 
 
@@ -241,7 +241,7 @@ def test_the_first_weight_that_is_not_finite_is_named(case):
     sampler, problem, state = case()
     with pytest.raises(ValueError, match="must be finite, but is -?(inf|nan) for chain 1. at step") as expected:
         sampler.run(*problem, state, steps=8)
-    with cuda_on_cpu.installed(), pytest.raises(ValueError) as found:
+    with cuda_on_cpu.device(), pytest.raises(ValueError) as found:
         sampler.run(*backend.to_device((*problem, state)), steps=8)
     assert str(found.value) == str(expected.value)
 
@@ -250,7 +250,7 @@ def test_the_first_weight_that_is_not_finite_is_named(case):
                                        (1, network(1, 1, 1025))], ids=["coordinates", "components", "units"])
 def test_too_much_for_a_thread(n, target):
     state = ula.init(target, np.zeros((1, n)))
-    with cuda_on_cpu.installed(), pytest.raises(ValueError, match="at most 1024 coordinates, .*has 1025"):
+    with cuda_on_cpu.device(), pytest.raises(ValueError, match="at most 1024 coordinates, .*has 1025"):
         ula.run(*backend.to_device((target, state)), 0.1, steps=1)
 
 
