@@ -133,7 +133,8 @@ def test_early_stopping_returns_the_best():
     ({"monitor": lambda p: {"step": 1.0}}, "none of them called step"),
     ({"monitor": lambda p: {f"at {p['theta']['lam'][0]:.3f}": 1.0}, "every": 1}, "the same numbers at every look"),
     ({"seed": -1}, "seed must be an integer"), ({"seed": 2**64}, "seed must be an integer of at most"),
-    ({"progress": "yes"}, "progress must be True or False"), ({"checkpoint": 3}, "checkpoint must be the path of a file")])
+    ({"progress": "yes"}, "progress must be True or False"),
+    ({"checkpoint": 3}, "checkpoint must be the path of a file")])
 def test_errors(change, message):
     with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
         refdgm.fit(**{"algorithm": quadratic(), "data": BARS, "steps": 9, **change})
