@@ -108,8 +108,8 @@ def examine(contract, function, framework="numpy", dtypes=("float64", "float32")
     """
     subject = Subject(function, frameworks.named(framework))
     dtypes = [dtype for dtype in dtypes if dtype in subject.framework.dtypes]
-    valid.require(len(dtypes) and len(seeds), f"dtypes must be some of {', '.join(subject.framework.dtypes)}, and seeds "
-                                              "one or more.")
+    valid.require(len(dtypes) and len(seeds),
+                  f"dtypes must be some of {', '.join(subject.framework.dtypes)}, and seeds one or more.")
     try:
         found = contract.judge(contract, subject, dtypes, seeds, note)
     except Failed as failure:
