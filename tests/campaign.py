@@ -128,6 +128,7 @@ def _compiled(public, calls):
 
 def _runs():
     """(function, arguments): every formula of a claim, right, wrong or the oracle, and what a contract refers to."""
+    yield from campaign_calls.runs()                    # first, for its targets are such as kernels know
     for claim in ledger.claims().values():
         forms = [claim.claimed, *claim.mistakes.values(), *filter(None, [claim.printed])]
         for check in filter(None, (claim.check, claim.without, claim.inequality)):
@@ -143,7 +144,6 @@ def _runs():
     for derivation in ledger.derivations().values():
         yield derivation, {"seed": 0}
     yield from campaign_learning.runs()
-    yield from campaign_calls.runs()
     yield from campaign_api.runs()
     for name in sorted({function.__module__ for function in functions().values()}):
         yield _imported_again, {"name": name}           # mistakes are put together while a module is imported
@@ -279,7 +279,7 @@ def judged(function, call, valid):
     else:
         wrong = next((f"{path[-1]} is {what}, and it answers" for path, leaf in leaves(call)
                       for what in [_no_number(leaf)] if what), None)
-    if not _same(given, call):
+    if not same(given, call):
         return "changes its arguments"
     return wrong
 
@@ -307,7 +307,7 @@ def _no_number(leaf):
     return "NaN" if array.dtype.kind == "f" and np.isnan(array).any() else None
 
 
-def _same(a, b):
+def same(a, b):
     there, here = dict(leaves(a)), dict(leaves(b))
     return there.keys() == here.keys() and all(
         not isinstance(value, np.ndarray) or value.dtype == object or value.tobytes() == here[path].tobytes()

@@ -21,7 +21,7 @@ TARGET, UNIT = on_device.NORMAL, dict(D=1, H1=1, H2=1)
 
 def runs():
     """(function, arguments): each function has its arguments already."""
-    for part in (on_the_device, of_chains, of_samplers, of_models, of_targets, of_games):
+    for part in (of_samplers, on_the_device, of_chains, of_models, of_targets, of_games):
         yield from ((call, {}) for call in part())
 
 
@@ -67,6 +67,7 @@ def of_samplers():
     buffer = replay_buffer.init(4, 2, -1.0, 1.0)
     yield partial(replay_buffer.put_back, buffer, np.array([0, 2]), X[:2])
     q = proposals.normal([0.3, -0.2], [1.5, 2.0])
+    yield partial(rejection.step, q, proposals.LogWeight(TARGET, q), 3.0, rejection.init(q, 3))
     drawn = resampling.step(q, proposals.LogWeight(TARGET, q), resampling.init(q, 3))
     yield partial(resampling.effective_sample_size, drawn)
 

@@ -13,6 +13,7 @@ import campaign_api
 import campaign_learning
 from refdgm import numerics
 from refdgm.models import rbm
+from refdgm.models.targets import has_form
 from refdgm.samplers import block_gibbs
 
 EXAMPLES = int(os.environ.get("REFDGM_CAMPAIGN", 1))        # of every function
@@ -68,16 +69,32 @@ def test_most_functions_are_called():
     assert len(calls()) > 2000, len(calls())
 
 
+def other_forms(array):
+    """With rows too few, chains too many, another width, and integers in place of real numbers."""
+    yield array[:-1]
+    yield np.repeat(array, 2, axis=0)
+    if array.ndim > 1:
+        yield np.concatenate([array, array[..., -1:]], axis=-1)
+    if array.dtype.kind == "f":
+        yield np.ones(array.shape, np.int64)
+
+
 def test_a_compiled_sampler_takes_no_state_of_another_form():
-    """Kernels do not look where an array ends: a row too few, or chains too many, must not reach them."""
-    samplers = {name: call for name, call in calls().items() if name.endswith(".run") and "state" in call}
+    """Kernels do not look where an array ends, or what a number is: rows too few, chains too many, another width and
+    integers must not reach them. How an array lies in memory is nothing to them."""
+    samplers = {name: call for name, call in calls().items() if name.endswith(".run") and "samplers" in name
+                and "state" in call}
+    assert len(samplers) >= 17 and all(has_form(call["target"]) for call in samplers.values() if "target" in call)
     for name, call in samplers.items():
+        run = campaign.functions()[name]
+        expected = run(**call).state
         for path, leaf in campaign.leaves(call["state"]):
             if isinstance(leaf, np.ndarray):
-                for other in (leaf[:-1], np.repeat(leaf, 2, axis=0)):
+                for other in other_forms(leaf):
                     with pytest.raises(ValueError):
-                        campaign.functions()[name](**campaign.replaced(call, ("state", *path), other))
-    assert len(samplers) >= 10, list(samplers)
+                        run(**campaign.replaced(call, ("state", *path), other))
+                apart = campaign.replaced(call, ("state", *path), np.repeat(leaf, 2, axis=0)[::2])
+                assert campaign.same(run(**apart).state, expected)
 
 
 @pytest.mark.parametrize("call", [

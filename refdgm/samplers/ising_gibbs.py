@@ -93,7 +93,8 @@ def run(theta, state, steps, threads=None, **options):
     from refdgm.kernels.ising import checkerboard
     _validate(theta, np.shape(state.spins)[1:])
     chains.shaped(state, spins=(None, None))
-    N, R, C = state.spins.shape
+    (N, R, C), kind = state.spins.shape, state.spins.dtype
+    valid.require(kind == np.int8, f"state.spins must be of type int8, but is of type {kind}.")
     limit, threads = thresholds(theta), threads or jit.cores()
     bands = max(b for b in range(1, -(-threads // N) + 1) if b == 1 or R % (GROUP * b) == 0 and R // b >= BAND)
     height, margin = R // bands, 0 if bands == 1 else 2 * AT_ONCE

@@ -83,13 +83,13 @@ def run(propose, log_ratio, log_M, state, steps, threads=None, **options):
             state = step(propose, log_ratio, log_M, state)
         return state._replace(stream=end)
 
+    chains.fits(state, lambda one: step(propose, log_ratio, log_M, one))
     if not compilable(propose, log_ratio):
         return chains.drive(state, attempt, steps, **options)
     from refdgm import jit
     from refdgm.kernels import weighting
     from refdgm.kernels.targets import prepared
     chains.shaped(state, x=propose.m.shape)
-    chains.fits(state, lambda one: step(propose, log_ratio, log_M, one))
     form = prepared(log_ratio.target, state.x.dtype.type)
     kernel = jit.on_demand(weighting.reject, form.lasting)
 

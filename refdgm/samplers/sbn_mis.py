@@ -129,6 +129,7 @@ def run(theta, phi, x, state, steps, every=False, threads=None, **options):
     number, real = len(state.h), state.h.dtype.type
     x_k, q_logits, gain, constant, W, b = _problem(theta, phi, x, real)
     chains.shaped(state, h=q_logits.shape, log_w=q_logits.shape[:1])
+    valid.shape("state.k", state.k, (number,))
     lanes, W_transposed = jit.lanes(real), np.ascontiguousarray(W.T)
 
     def compiled(state, n):
