@@ -23,6 +23,7 @@ With max p/q = 1.8 it takes 1.8 attempts on average; here the mean over 2,000 ch
 >>> float(state.attempts.mean())
 1.805
 """
+from functools import partial
 from typing import NamedTuple
 
 from refdgm import chains
@@ -77,19 +78,22 @@ def accepts(log_probability, u):
 
 def run(propose, log_ratio, log_M, state, steps, threads=None, **options):
     """At most `steps` attempts of every chain, compiled if they can be.  -> refdgm.chains.Run; options as in drive"""
+    one = partial(step, propose, log_ratio, log_M)
+
     def attempt(state, n):
         end = advance(state.stream, n)
         while state.stream.step < end.step and not state.accepted.all():
-            state = step(propose, log_ratio, log_M, state)
+            state = one(state)
         return state._replace(stream=end)
 
-    chains.fits(state, lambda one: step(propose, log_ratio, log_M, one))
     if not compilable(propose, log_ratio):
+        chains.fits(state, one)
         return chains.drive(state, attempt, steps, **options)
     from refdgm import jit
     from refdgm.kernels import weighting
     from refdgm.kernels.targets import prepared
     chains.shaped(state, x=propose.m.shape)
+    chains.fits(state, one)
     form = prepared(log_ratio.target, state.x.dtype.type)
     kernel = jit.on_demand(weighting.reject, form.lasting)
 
