@@ -81,6 +81,7 @@ class Recorder:
 
     def __init__(self, public):
         self.calls, self.places = {}, {_place(inspect.unwrap(function).__code__) for function in public.values()}
+        self.names = {name for *_, name in self.places}     # a quick look, for most calls are of others
 
     def __enter__(self):
         sys.setprofile(self.see)
@@ -89,7 +90,7 @@ class Recorder:
         sys.setprofile(None)
 
     def see(self, frame, event, _):
-        place = event == "call" and _place(frame.f_code)
+        place = event == "call" and frame.f_code.co_name in self.names and _place(frame.f_code)
         if place in self.places and place not in self.calls:
             count = frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount
             names, values = frame.f_code.co_varnames, frame.f_locals
