@@ -34,9 +34,8 @@ def forgotten():
 
 
 def of(module):
-    """Every second of its functions with a call; all of them in the long campaign."""
-    names = [name for name in calls() if name.rsplit(".", 1)[0] == module][::1 if campaign.LARGE else 2]
-    return {name: (campaign.functions()[name], calls()[name]) for name in names}
+    return {name: (campaign.functions()[name], call) for name, call in calls().items()
+            if name.rsplit(".", 1)[0] == module}
 
 
 def spoil(calls):

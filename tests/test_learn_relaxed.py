@@ -258,7 +258,8 @@ def test_resume_is_the_run_that_was_not_interrupted(tmp_path, algorithm):
 
 @pytest.mark.parametrize("make, message", [
     (lambda: R.gumbel_softmax(tau=0.0), "tau must be positive"), (lambda: R.muprop(K=0), "K must be an integer"),
-    (lambda: R.vector_quantised(beta=-1), "beta must be a number between 0 and"), (lambda: R.straight_through(H=0), "H must be"),
+    (lambda: R.vector_quantised(beta=-1), "beta must be a number between 0 and"),
+    (lambda: R.straight_through(H=0), "H must be"),
     (lambda: refdgm.fit(R.vector_quantised(9, 2), BARS, 5), "needs as many rows of data"),
     (lambda: refdgm.fit(R.muprop(1, 2), BARS / 2, 5), "takes bits")])
 def test_bad_input(make, message):

@@ -20,6 +20,7 @@ The path's part of the gradient of E[f*(T(x_1))], and with the buffer's, which E
 import autograd.numpy as np
 from autograd import elementwise_grad, jacobian
 
+from refdgm import validation as valid
 from refdgm.backend import here
 from refdgm.backend import xp as onp
 from refdgm.checking import GRADIENT, Claim, equals
@@ -59,6 +60,8 @@ def chain_case(seed, T=8):
 
 def unrolled(theta, W, x, eps, z):
     """The oracle: autograd through every step, and through the gradient that the step takes of the energy."""
+    valid.shape("z", z, (None, len(x)))
+    valid.count("the number of steps, the rows of z,", len(z))
     return jacobian(lambda theta: run(x, lambda x: elementwise_grad(energy, 2)(theta, W, x), eps, z))(theta)
 
 

@@ -17,6 +17,7 @@ The two parts at one x:
 """
 import autograd.numpy as np
 
+from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
 from refdgm.models import linear_gaussian as model
@@ -78,6 +79,7 @@ def differences_of_bounds(theta, phi, X):
 
 def coordinate_ascent(theta, X, sweeps=100):
     """Mean-field: each q(h_i) in turn is exp E[log p(x, h)] over the others, a Gaussian read off three points."""
+    valid.count("the number of rows of X", len(X))
     n, H = len(X), theta["W"].shape[1]
     mean, variance = onp.zeros((n, H)), onp.ones(H)
     for i in list(range(H)) * sweeps:

@@ -63,6 +63,7 @@ def moments_after(a_step, m, eps, x, T):
 
     a_step(x, eps, z) is the step with its drift; T steps cost log T compositions, each exact.
     """
+    valid.count("T", T, 0)
     A, B, b = affine_map(a_step, m, eps)
     mean, covariance, Q = x - m, onp.zeros_like(A), B @ B.T
     while T:

@@ -18,6 +18,7 @@ import autograd.numpy as np
 from autograd import grad
 from autograd.misc import flatten
 
+from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, is_at_least, tends_to
 from refdgm.models import rbm
@@ -87,6 +88,7 @@ def ratio_by_table(theta, data, k):
 
 def policy_gradient(theta, data, k):
     """The gradient of E_q[R] with the reward R = log q(tau_x|x)/p(tau_x|x) frozen: Eq. 45 by autograd."""
+    valid.count("k", k)
     reward = ratio_by_table(theta, data, k)
     return grad(lambda t: np.sum(gibbs.forward_table(t, data, k) * reward))(theta)
 
