@@ -101,8 +101,7 @@ def likelihood_gradient_by_table(theta, data):
 
 def strong_case(seed):
     """Weights as large as learning makes them: most chains mix slowly (and no biases, as in the paper)."""
-    rng = onp.random.default_rng(seed)
-    D, H, k = ((3, 2, 1), (2, 3, 2))[seed % 2]
+    rng, (D, H, k) = onp.random.default_rng(seed), ((3, 2, 1), (2, 3, 2))[seed % 2]
     return {"theta": rbm.random_theta(rng, D, H, biases=False, scale=4.0), "data": rng.dirichlet(onp.full(2**D, 2.0)),
             "k": k}
 
