@@ -18,6 +18,7 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, overload
 
 from refdgm import backend, bits, cuda, elementary, streams
+from refdgm import validation as valid
 
 HERE = Path(__file__).parent
 SHARED = ("bits.py", "elementary.py", "streams.py", "compiling.py", "products.py", "jit.py", "moves.py")
@@ -135,6 +136,8 @@ def in_threads(kernel, blocked, arguments, threads=None, together=1):
     if any(map(backend.on_device, (*blocked, *arguments))):
         cuda.run_twin(kernel, blocked, arguments)
         return
+    if threads is not None:
+        valid.count("threads", threads)
     rows = len(blocked[0])
     blocks = -(-rows // together)
     threads = min(threads or cores(), blocks)

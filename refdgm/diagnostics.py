@@ -46,7 +46,8 @@ def split_r_hat(draws, rank=True):
 
 def standard_error(draws):
     """The Monte Carlo standard error of the mean of all draws.  (T, C, ...) -> (...)"""
-    return np.std(draws, axis=(0, 1), ddof=1) / np.sqrt(effective_sample_size(draws, rank=False))
+    root = np.sqrt(effective_sample_size(draws, rank=False))
+    return np.std(draws, axis=(0, 1), ddof=1) / root
 
 
 # ---- the steps ------------------------------------------------------------------------
@@ -105,6 +106,7 @@ def _ess(x):
 def autocovariance(x):
     """sum_t (x_t - mean) (x_t+lag - mean) / N for every lag, by a Fourier transform.  (N, ...) -> (N, ...)"""
     N = len(x)
+    valid.count("the length of x", N)
     size = 1 << (2 * N - 1).bit_length()                        # room for every lag: nothing wraps around
     spectrum = np.fft.rfft(x - np.mean(x, axis=0), size, axis=0)
     return np.fft.irfft(np.abs(spectrum)**2, size, axis=0)[:N] / N

@@ -168,6 +168,16 @@ def _x_log_y(x, y):
     return np.where(positive, x * np.log(np.where(positive, y, 1.0)), 0.0)
 
 
+def least_squares(A, b, rcond=None):
+    """The x of least |A x - b|, of several the shortest, on numbers alone.  (m, n), (m,) or (m, k) -> (n,) or (n, k)
+
+    Raises ValueError where a number is not finite: LAPACK would print a line of its own on the terminal.
+    """
+    valid.finite("A", A)
+    valid.finite("b", b)
+    return onp.linalg.lstsq(A, b, rcond=rcond)[0]
+
+
 # ---- quadrature -----------------------------------------------------------------------
 
 def gauss_hermite(n, dimensions=1):

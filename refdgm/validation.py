@@ -53,6 +53,19 @@ def data_and_test(data, test=None):
                                                 f"{np.shape(test)}.")
 
 
+def agreeing(name, parameters, sizes):
+    """The arrays of a NamedTuple have axes as long as `sizes` says, ("Kn", "K"): the same letter, the same length.
+
+    A compiled kernel takes this on trust, where NumPy would broadcast, or say so.
+    """
+    length = {"1": 1}
+    for field, letters, array in zip(parameters._fields, sizes, parameters):
+        got = np.shape(array)
+        fits = len(got) == len(letters) and all(length.setdefault(axis, n) == n for axis, n in zip(letters, got))
+        known = ", ".join(f"{axis} = {n}" for axis, n in length.items() if axis != "1") or "an axis of 1"
+        require(fits, f"{name}.{field} must have shape ({', '.join(letters)}) with {known}, but has shape {got}.")
+
+
 def matrix(name, tree, key):
     """The shape (rows, columns) of the leaf `key` of a dict of parameters, which must be there and be a matrix."""
     tree = getval(tree)

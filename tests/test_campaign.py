@@ -89,6 +89,10 @@ def test_a_compiled_sampler_takes_no_state_of_another_form():
     for name, call in samplers.items():
         run = campaign.functions()[name]
         expected = run(**call).state
+        for path, leaf in campaign.leaves(call.get("target", ())):
+            for other in (leaf[:-1], leaf[..., None]):
+                with pytest.raises(ValueError):
+                    run(**campaign.replaced(call, ("target", *path), other))
         for path, leaf in campaign.leaves(call["state"]):
             if isinstance(leaf, np.ndarray):
                 for other in other_forms(leaf):

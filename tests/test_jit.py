@@ -148,3 +148,10 @@ def test_threads_get_whole_blocks():
     seen.clear()
     jit.in_threads(lambda part: seen.extend(part), (np.arange(1000),), (), 2)
     assert sorted(seen) == list(range(1000))
+
+
+@pytest.mark.parametrize("threads", [0, -1, np.nan, 1.5])
+def test_a_number_of_threads_that_is_none_is_refused(threads):
+    """A pool of NaN threads starts none, and waits for them."""
+    with pytest.raises(ValueError, match="threads must be an integer of at least 1"):
+        jit.in_threads(len, (np.arange(1000),), (), threads)

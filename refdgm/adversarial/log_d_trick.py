@@ -25,7 +25,7 @@ from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals, tends_to
 from refdgm.divergences import js
-from refdgm.numerics import kl, log_sigmoid, log_softmax, softmax, weighted_sum
+from refdgm.numerics import kl, least_squares, log_sigmoid, log_softmax, softmax, weighted_sum
 
 
 def score(theta, B):
@@ -73,7 +73,7 @@ def root_case(seed, restricted=False):
     p = softmax(B @ root)
     explained = onp.sqrt(p)[:, None] * onp.column_stack([onp.ones_like(p), B])
     rest = onp.sqrt(p) * case["V"]
-    rest = (rest - explained @ onp.linalg.lstsq(explained, rest, rcond=None)[0]) / onp.sqrt(p)
+    rest = (rest - explained @ least_squares(explained, rest)) / onp.sqrt(p)
     rest *= restricted * 0.3 / onp.max(onp.abs(rest))
     p0 = p * (2 * onp.exp(rest) / onp.sum(p * onp.exp(rest)) - 1)
     return {"root": root, "B": B, "p0": p0, "theta": onp.random.default_rng([seed, 1]).normal(size=root.shape)}

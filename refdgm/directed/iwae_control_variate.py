@@ -22,7 +22,7 @@ from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals
 from refdgm.models.sbn import (all_draws, latent_states, log_joint_table, log_likelihood, log_prior, log_q, log_q_table,
                                random_case)
-from refdgm.numerics import kl, log_mean_exp
+from refdgm.numerics import kl, least_squares, log_mean_exp
 
 
 def control(theta, phi, x, h):
@@ -78,7 +78,7 @@ def by_regression(theta, phi, x, K):
     values = np.log(np.mean(np.exp(log_joint - log_r)[index], axis=-1))
     c = np.mean((log_prior(theta, states) - log_r)[index], axis=-1)
     design = np.stack([np.ones_like(c), c], axis=-1) * root[:, None]
-    left = root * values - design @ np.linalg.lstsq(design, root * values, rcond=None)[0]
+    left = root * values - design @ least_squares(design, root * values)
     mean = root**2 @ values
     return {"mean": mean, "variance": left @ left, "mean at beta 1": mean}
 

@@ -23,7 +23,7 @@ import autograd.numpy as np
 from refdgm import validation as valid
 from refdgm.backend import xp as onp
 from refdgm.checking import Claim, equals
-from refdgm.numerics import all_binary
+from refdgm.numerics import all_binary, least_squares
 
 
 def best_predictors(p):
@@ -86,7 +86,7 @@ def by_least_squares(p):
     for i in range(n):
         others = onp.delete(y, i, axis=1) @ 2**onp.arange(n - 1)
         indicators = (others[:, None] == onp.arange(2**(n - 1))).astype(float)
-        fit = indicators @ onp.linalg.lstsq(root[:, None] * indicators, root * y[:, i], rcond=None)[0]
+        fit = indicators @ least_squares(root[:, None] * indicators, root * y[:, i])
         fits.append(fit.reshape((2,) * n).transpose())
         error += weights @ (y[:, i] - fit) ** 2
         explained += weights @ (fit - weights @ fit) ** 2

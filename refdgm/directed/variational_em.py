@@ -18,6 +18,7 @@ The bound at the start, and after three rounds:
 """
 import autograd.numpy as np
 
+from refdgm import validation as valid
 from refdgm.checking import GRADIENT, Claim, equals, is_at_most, is_gradient_of, is_ordered, minimises
 from refdgm.models import bernoulli_mixture as mixture
 from refdgm.numerics import entropy, kl, log_softmax, softmax
@@ -94,6 +95,7 @@ def likelihood_only(theta, X):
 
 def shared(phi):
     """One row of logits for all data: the average law."""
+    valid.count("the number of rows of phi", len(phi))
     return np.log(np.ones_like(phi) * np.mean(softmax(phi), axis=0))
 
 

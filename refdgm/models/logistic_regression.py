@@ -32,6 +32,7 @@ class LogisticRegression(NamedTuple):
     tau: np.ndarray             # (1,) the prior's precision
 
     positive = minibatch = form = True
+    sizes = "Nn", "1", "1"
 
     @property
     def rows(self):

@@ -86,8 +86,10 @@ def _by_autograd(log_p, x):
 
 
 def cast(target, real):
-    """The same target, every parameter an array of type `real` with at least one axis."""
-    return type(target)(*(np.ascontiguousarray(a, real) for a in target))
+    """The same target, its parameters arrays of type `real`, with an axis at least, and of shapes that agree."""
+    target = type(target)(*(np.ascontiguousarray(a, real) for a in target))
+    valid.agreeing("target", target, getattr(target, "sizes", ()))
+    return target
 
 
 def has_form(target):
@@ -130,7 +132,7 @@ class Gaussian(NamedTuple):
     m: np.ndarray
     P: np.ndarray
 
-    positive = form = True
+    positive, form, sizes = True, True, ("n", "nn")
 
     def log_p_and_score(self, x):
         score = dot_in_order(self.m - x, self.P, np.zeros_like(x))
@@ -144,7 +146,7 @@ class GaussianMixture(NamedTuple):
     precision: np.ndarray       # (K, n)
     offset: np.ndarray          # (K,) log of the weight times the component's density at its mean
 
-    positive = form = True
+    positive, form, sizes = True, True, ("Kn", "Kn", "K")
 
     @property
     def rows(self):
@@ -175,6 +177,7 @@ class MLPEnergy(NamedTuple):
     w2_transposed: np.ndarray   # (H2, H1)
 
     positive = products = form = True
+    sizes = "nH", "H", "HJ", "J", "J", "1", "Hn", "JH"
 
     @property
     def rows(self):
@@ -210,8 +213,7 @@ def gaussian(m, P):
     m, P = np.asarray(m, float), np.asarray(P, float)
     valid.shape("m", m, (None,))
     valid.shape("P", P, (len(m), len(m)))
-    valid.finite("m", m)
-    valid.finite("P", P)
+    valid.finite("target", {"m": m, "P": P})
     valid.require(np.array_equal(P, P.T) and np.linalg.eigvalsh(P)[0] > 0, "P must be symmetric, positive definite.")
     return Gaussian(m, P)
 
@@ -223,8 +225,7 @@ def gaussian_mixture(weight, mean, variance):
     valid.shape("weight", weight, mean.shape[:1])
     variance = np.broadcast_to(variance[:, None] if variance.ndim == 1 else variance, mean.shape)
     valid.distribution("weight", weight)
-    for name, a in (("mean", mean), ("variance", variance)):
-        valid.finite(name, a)
+    valid.finite("target", {"mean": mean, "variance": variance})
     valid.require(np.all(variance > 0) and np.all(weight > 0), "each weight and variance must be positive.")
     return GaussianMixture(mean, 1 / variance, np.log(weight) - 0.5 * np.sum(np.log(2 * np.pi * variance), axis=1))
 
@@ -236,8 +237,7 @@ def mlp_energy(w1, b1, w2, b2, w3, tau=1.0):
     valid.shape("w2", w2, (w1.shape[1], None))
     for name, a, width in (("b1", b1, w1.shape[1]), ("b2", b2, w2.shape[1]), ("w3", w3, w2.shape[1])):
         valid.vector(name, a, width)
-    for name, a in (("w1", w1), ("w2", w2), ("tau", tau)):
-        valid.finite(name, a)
+    valid.finite("target", {"w1": w1, "w2": w2, "tau": tau})
     valid.require(tau > 0, f"tau must be positive, but is {tau}.")
     return MLPEnergy(w1, b1, w2, b2, w3, np.full(1, tau), w1.T.copy(), w2.T.copy())
 

@@ -29,7 +29,7 @@ from refdgm.backend import xp as np
 from refdgm.checking import Claim, equals, has_order
 from refdgm.models import exponential_family
 from refdgm.models.noise_contrast import log_partition, posterior, random_case, smooth_law, validate
-from refdgm.numerics import softmax
+from refdgm.numerics import least_squares, softmax
 
 
 def with_normaliser(features):
@@ -62,7 +62,7 @@ def estimate(features, p_0, p_n, nu, p_noise=None):
     theta_hat[-1] = np.log(len(g))                      # a uniform law
     for _ in range(40):
         A, b = information(theta_hat, g, p_0, p_noise, p_n, nu), slope(theta_hat)
-        step = np.linalg.lstsq(A, b, rcond=1e-12)[0]
+        step = least_squares(A, b, rcond=1e-12)
         while np.linalg.norm(slope(theta_hat + step)) > np.linalg.norm(b) and np.linalg.norm(step) > 1e-12:
             step = step / 2
         theta_hat = theta_hat + step
