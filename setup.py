@@ -22,8 +22,8 @@ setup(
                   "refdgm.derivations": ["*.toml"]},
     install_requires=["numpy>=1.26", "autograd>=1.7", "scipy>=1.11", "numba>=0.60", "matplotlib>=3.8"],
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6", "jsonschema>=4", "latex2mathml>=3.77", "pygments>=2.15", "joblib>=1.4",
-                 "mpmath>=1.3"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "jsonschema>=4", "latex2mathml>=3.77",
+                 "pygments>=2.15", "joblib>=1.4", "mpmath>=1.3"],
         "gpu": ["cupy-cuda12x>=14"],
         "jobs": ["joblib>=1.4"],
         "pages": ["latex2mathml>=3.77", "pygments>=2.15"],
