@@ -33,6 +33,12 @@ def forgotten():
     gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Where a file goes that is called "nonsense"."""
+    monkeypatch.chdir(tmp_path)
+
+
 def of(module):
     return {name: (campaign.functions()[name], call) for name, call in calls().items()
             if name.rsplit(".", 1)[0] == module}
@@ -57,8 +63,7 @@ def test_bad_input(module):
     spoil(of(module))
 
 
-def test_bad_input_to_what_learns(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)                             # where a checkpoint goes that is called "nonsense"
+def test_bad_input_to_what_learns():
     spoil(campaign_learning.learners())
 
 
