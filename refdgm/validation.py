@@ -61,9 +61,10 @@ def agreeing(name, parameters, sizes):
     length = {"1": 1}
     for field, letters, array in zip(parameters._fields, sizes, parameters):
         got = np.shape(array)
-        fits = len(got) == len(letters) and all(length.setdefault(axis, n) == n for axis, n in zip(letters, got))
-        known = ", ".join(f"{axis} = {n}" for axis, n in length.items() if axis != "1") or "an axis of 1"
-        require(fits, f"{name}.{field} must have shape ({', '.join(letters)}) with {known}, but has shape {got}.")
+        if len(got) != len(letters) or any(length.setdefault(axis, n) != n for axis, n in zip(letters, got)):
+            known = ", ".join(f"{axis} = {n}" for axis, n in length.items() if axis != "1") or "an axis of 1"
+            raise ValueError(f"{name}.{field} must have shape ({', '.join(letters)}) with {known}, "
+                             f"but has shape {got}.")
 
 
 def matrix(name, tree, key):
